@@ -1,0 +1,49 @@
+/**
+ * The door to every `npm run` command: works under any Node from 20 on, with nothing installed.
+ *
+ * It brings node_modules into the state package-lock.json describes (only when that changed), then
+ * replaces itself in effect by the pinned Node 26 from node_modules, which runs our TypeScript as it
+ * is. Plain JavaScript, because it is the one program that runs before that Node is there.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamp = join(root, 'node_modules', '.palimpsest-lock');
+const lockHash = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
+
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
+  process.stderr.write('Installing npm packages (package-lock.json is new or changed)\n');
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (done.status !== 0) {
+    const reason = done.error ? done.error.message : `exit status ${done.status}`;
+    process.stderr.write(`Cannot install npm packages: npm ci ended with ${reason}\n`);
+    process.exit(1);
+  }
+  writeFileSync(stamp, lockHash);
+}
+
+const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+if (!existsSync(node)) {
+  process.stderr.write(
+    `Cannot start Node 26: found a ${process.platform} ${process.arch} host, wanted Linux on x64 or arm64\n`,
+  );
+  process.exit(1);
+}
+const [script, ...rest] = process.argv.slice(2);
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, script), ...rest], {
+  stdio: 'inherit',
+});
+// The terminal sends Ctrl-C to the whole group; a kill aimed at us alone is passed on.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+process.on('SIGINT', () => {});
+child.on('exit', (status, signal) => process.exit(status ?? 128 + constants.signals[signal]));
