@@ -1,0 +1,127 @@
+/**
+ * What the threads say to each other. Plain data only; a message is never answered by touching the
+ * other's memory. Three conversations: supervisor ↔ vm, supervisor ↔ store, vm → store (commits).
+ */
+
+/** Words of the shared signal array (SharedArrayBuffer): how a sleeping vm is woken, and watched. */
+export const SIGNAL = {
+  wake: 0, // counts messages sent to the vm; the vm sleeps on it
+  runs: 1, // counts the vm's turns at the interpreter: unchanged means it did nothing since
+} as const;
+export const SIGNAL_WORDS = 16;
+
+/** One line of a stack as a person reads it. */
+export interface FrameLine {
+  readonly description: string;
+  readonly line: number | null;
+}
+
+export type DebugCommand =
+  | { readonly name: 'resume'; readonly source: string | null }
+  | { readonly name: 'return'; readonly frame: number; readonly source: string | null }
+  | { readonly name: 'restart'; readonly frame: number }
+  | { readonly name: 'step' }
+  | { readonly name: 'inspect'; readonly frame: number }
+  | { readonly name: 'stack' }
+  | { readonly name: 'abandon' };
+
+export type ToVm =
+  | { readonly kind: 'evaluate'; readonly id: number; readonly source: string }
+  | { readonly kind: 'checkpoint'; readonly dirtyPagesMin: number }
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'debug'; readonly id: number; readonly command: DebugCommand }
+  | { readonly kind: 'stop' };
+
+export type FromVm =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'output'; readonly text: string }
+  /** An evaluation ended; with `commit` a generation number still to come makes it durable. */
+  | { readonly kind: 'value'; readonly id: number; readonly text: string; readonly ticket: number }
+  | {
+      readonly kind: 'compileError';
+      readonly id: number;
+      readonly message: string;
+      readonly line: number;
+      readonly column: number;
+    }
+  | {
+      readonly kind: 'error';
+      /** The evaluation it stopped, or null when another process met it. */
+      readonly id: number | null;
+      readonly process: string;
+      readonly description: string;
+      readonly frames: readonly FrameLine[];
+      readonly ticket: number;
+    }
+  | { readonly kind: 'report'; readonly id: number; readonly lines: readonly string[] }
+  | { readonly kind: 'shutdown'; readonly how: 'restart' | 'poweroff'; readonly ticket: number }
+  | { readonly kind: 'commitRefused'; readonly reason: string }
+  | { readonly kind: 'stopped' };
+
+/** A commit: page i is bytes [4096 i, 4096 (i + 1)) of the staging buffer. */
+export interface CommitMessage {
+  readonly kind: 'commit';
+  readonly ticket: number;
+  readonly pages: Float64Array;
+  readonly staging: SharedArrayBuffer;
+}
+
+/** The store's word to vm and supervisor when a commit is durable, or could not be made so. */
+export type Committed =
+  | { readonly kind: 'committed'; readonly ticket: number; readonly generation: number }
+  | {
+      readonly kind: 'commitFailed';
+      readonly ticket: number;
+      readonly code: string;
+      readonly message: string;
+    };
+
+/** A generation as the menu shows it. */
+export interface GenerationLine {
+  readonly number: number;
+  readonly parent: number;
+  readonly wallMs: number;
+  readonly journalMs: number;
+  readonly kind: string;
+  readonly label: string | null;
+  readonly pages: number;
+}
+
+/** Requests of the supervisor to the store; each is answered once, by id. */
+export interface StoreRequests {
+  open: {
+    request: { path: string; baseBytes: number; write: boolean; scratch: boolean };
+    reply: { head: GenerationLine; id: string; crash: CrashReason | null };
+  };
+  list: { request: Record<never, never>; reply: GenerationLine[] };
+  /** Fills the pager's map for the generation and answers how many pages it has. */
+  fillMap: { request: { generation: number }; reply: number };
+  rollback: { request: { generation: number }; reply: GenerationLine };
+  label: { request: { generation: number; label: string }; reply: GenerationLine };
+  verify: { request: Record<never, never>; reply: { sentence: string; ok: boolean } };
+  change: { request: { record: ChangeRecord }; reply: null };
+  changes: { request: { last: number }; reply: ChangeRecord[] };
+  setCounter: { request: { name: string; value: number }; reply: null };
+  counter: { request: { name: string }; reply: number };
+  close: { request: Record<never, never>; reply: null };
+}
+export type StoreRequestName = keyof StoreRequests;
+
+/** Why the machine died the last time. */
+export interface CrashReason {
+  readonly signal: number;
+  readonly addressHex: string;
+  readonly text: string;
+}
+
+/** A line of the change log: written and flushed before what it tells of runs. */
+export interface ChangeRecord {
+  readonly wallMs: number;
+  readonly author: string;
+  readonly kind: 'doit' | 'outcome';
+  readonly generation: number;
+  /** Sequence number of the do-it that an outcome belongs to; its own for a do-it. */
+  readonly change: number;
+  /** Source of a do-it; 'finished', 'failed …' for an outcome. */
+  readonly text: string;
+}
