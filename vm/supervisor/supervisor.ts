@@ -1,0 +1,441 @@
+/**
+ * The supervisor: what stays when Smalltalk does not. It owns the console, starts the vm on a
+ * generation, commits when that is due, and offers the recovery prompt. It never touches the heap and
+ * never waits for the card, so Ctrl-C and the menu work whatever the image does.
+ *
+ * Invariants: at most one vm runs; the prompt returns after what it answered is durable; every console
+ * line is in the change log before it runs.
+ */
+import { assert } from '../base/assert.ts';
+import { dirtyPagesWorthCommit } from './checkpoint-policy.ts';
+import type { Console } from './console.ts';
+import { parseDebugCommand } from './debug-command.ts';
+import type {
+  CrashReason,
+  DebugCommand,
+  FrameLine,
+  FromVm,
+  GenerationLine,
+  ToVm,
+} from './messages.ts';
+import { RecoveryMenu } from './recovery-menu.ts';
+import type { StoreClient } from './store-client.ts';
+
+/** A running vm thread. */
+export interface VmHandle {
+  post(message: ToVm): void;
+  /** Raises the interrupt word; with `user` the running process is to be stopped. */
+  interrupt(user: boolean): void;
+  /** Counts the vm's turns: unchanged means that it did nothing. */
+  runs(): number;
+  terminate(): Promise<void>;
+}
+
+/** What the supervisor needs from whoever hosts it. */
+export interface SupervisorHost {
+  /** Starts a vm on the generation the region now shows. `onDeath` says why it ended by itself. */
+  startVm(onMessage: (message: FromVm) => void, onDeath: (reason: string) => void): VmHandle;
+  /** Empties the region: the next vm sees only what the store then puts into the map. */
+  resetRegion(): void;
+  /** Restarts or switches off what we run on; a host program just ends. */
+  leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never>;
+  nowMs(): number;
+}
+
+/** How an evaluation ended. */
+export type Outcome =
+  | { readonly kind: 'value'; readonly text: string }
+  | { readonly kind: 'compileError'; readonly message: string; readonly column: number }
+  | { readonly kind: 'error'; readonly description: string; readonly frames: readonly FrameLine[] }
+  | { readonly kind: 'report'; readonly lines: readonly string[] }
+  | { readonly kind: 'vmDied'; readonly reason: string };
+
+const POLICY_TICK_MS = 1_000;
+/** How long a vm may take to answer Ctrl-C before a second one ends it. */
+const INTERRUPT_PATIENCE_MS = 2_000;
+const PROMPT = 'st> ';
+
+export class Supervisor {
+  readonly #console: Console;
+  readonly #store: StoreClient;
+  readonly #host: SupervisorHost;
+
+  #vm: VmHandle | null = null;
+  #generation = 0;
+  #waiting: { readonly id: number; readonly done: (outcome: Outcome) => void } | null = null;
+  #tickets = new Map<number, (failure: string | null) => void>();
+  #settledTicket = 0;
+  #nextId = 1;
+  #policyTimer: NodeJS.Timeout | null = null;
+  #commitMs = 0;
+  #runsAtCommit = 0;
+  #outside = false;
+  #interruptMs = 0;
+  #death: string | null = null;
+  #commitTrouble: string | null = null;
+
+  constructor(console: Console, store: StoreClient, host: SupervisorHost) {
+    this.#console = console;
+    this.#store = store;
+    this.#host = host;
+    store.onCommit = (news) => {
+      if (news.kind === 'committed') {
+        this.#generation = news.generation;
+        this.#commitMs = host.nowMs();
+        this.#commitTrouble = null;
+        this.#settle(news.ticket, null);
+      } else {
+        this.#settle(news.ticket, news.message);
+        this.#sayCommitTrouble(news.message);
+      }
+    };
+  }
+
+  /** The newest generation that is durable. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The whole life of a machine with a person at its console; returns only by `leave`. */
+  async live(head: GenerationLine, crash: CrashReason | null, menuMs: number): Promise<never> {
+    let generation: number | null = head.number;
+    if (crash !== null) {
+      this.#console.print(`The machine restarted: ${describeCrash(crash)}.`);
+      generation = await this.#menu();
+    } else if (menuMs > 0 && (await this.#offerMenu(menuMs))) {
+      generation = await this.#menu();
+    }
+    for (;;) {
+      if (generation !== null) {
+        try {
+          await this.start(generation);
+          await this.#converse();
+        } catch (error) {
+          this.#console.print(error instanceof Error ? error.message : String(error));
+        }
+      }
+      await this.stop();
+      generation = await this.#menu();
+    }
+  }
+
+  /** Starts the vm on a generation. Rejects with one sentence when it cannot. */
+  async start(generation: number): Promise<void> {
+    assert(this.#vm === null, 'a vm runs already');
+    this.#host.resetRegion();
+    await this.#store.call('fillMap', { generation });
+    this.#generation = generation;
+    this.#death = null;
+    const ready = Promise.withResolvers<void>();
+    this.#vm = this.#host.startVm(
+      (message) => (message.kind === 'ready' ? ready.resolve() : this.#fromVm(message)),
+      (reason) => {
+        this.#died(reason);
+        ready.reject(new Error(`Cannot start generation ${generation}: ${reason}`));
+      },
+    );
+    await ready.promise;
+    this.#commitMs = this.#host.nowMs();
+    this.#runsAtCommit = this.#vm.runs();
+    this.#policyTimer = setInterval(() => this.#considerCommit(), POLICY_TICK_MS);
+    this.#console.onInterrupt = () => this.#interrupt();
+  }
+
+  /** Ends the vm; what was not committed is gone. */
+  async stop(): Promise<void> {
+    if (this.#policyTimer !== null) clearInterval(this.#policyTimer);
+    this.#policyTimer = null;
+    const vm = this.#vm;
+    this.#vm = null;
+    if (vm !== null) await vm.terminate();
+  }
+
+  /** Evaluates one piece of source; resolves when its answer is durable. */
+  async evaluate(source: string): Promise<Outcome> {
+    const change = this.#nextId;
+    await this.#logChange(change, 'doit', source);
+    const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source }));
+    await this.#logChange(change, 'outcome', outcomeText(outcome));
+    return outcome;
+  }
+
+  /** Does something to the process that stopped in the debugger. */
+  debug(command: DebugCommand): Promise<Outcome> {
+    return this.#ask((id) => ({ kind: 'debug', id, command }));
+  }
+
+  #ask(message: (id: number) => ToVm): Promise<Outcome> {
+    const vm = this.#vm;
+    if (vm === null || this.#death !== null)
+      return Promise.resolve({ kind: 'vmDied', reason: this.#death ?? 'it is not running' });
+    assert(this.#waiting === null, 'two evaluations of one console');
+    const id = this.#nextId++;
+    this.#outside = true;
+    return new Promise((resolve) => {
+      this.#waiting = { id, done: resolve };
+      vm.post(message(id));
+    });
+  }
+
+  /** The console until the vm is gone. */
+  async #converse(): Promise<void> {
+    for (;;) {
+      const event = await this.#console.readLine(PROMPT);
+      if (this.#death !== null) return this.#tellDeath();
+      if (event.kind === 'end') await this.#leave('exit');
+      if (event.kind !== 'line' || event.text.trim() === '') continue;
+      const outcome = await this.evaluate(event.text);
+      const goesOn = await this.#show(outcome, event.text);
+      if (!goesOn) return this.#tellDeath();
+    }
+  }
+
+  /** Shows an outcome, with the debugger's conversation if it is an error; false: the vm is gone. */
+  async #show(first: Outcome, source: string): Promise<boolean> {
+    let outcome = first;
+    for (;;) {
+      switch (outcome.kind) {
+        case 'vmDied':
+          return false;
+        case 'value':
+          this.#console.print(outcome.text);
+          return true;
+        case 'compileError':
+          this.#console.print(source);
+          this.#console.print(`${' '.repeat(Math.max(outcome.column - 1, 0))}^`);
+          this.#console.print(outcome.message);
+          return true;
+        case 'error':
+          this.#console.print(outcome.description);
+          for (const frame of outcome.frames) this.#console.print(describeFrame(frame));
+          break;
+        case 'report':
+          for (const line of outcome.lines) this.#console.print(line);
+      }
+      const next = await this.#debugConversation();
+      if (next === null) return true;
+      outcome = next;
+    }
+  }
+
+  /** One command at the debugger's prompt; null when the person has left it. */
+  async #debugConversation(): Promise<Outcome | null> {
+    for (;;) {
+      const event = await this.#console.readLine('debug> ');
+      if (this.#death !== null) return { kind: 'vmDied', reason: this.#death };
+      if (event.kind !== 'line') return this.#abandon();
+      const text = event.text.trim();
+      if (text === '') continue;
+      const command = parseDebugCommand(text);
+      if (typeof command === 'string') {
+        this.#console.print(command);
+        continue;
+      }
+      if (command === null) {
+        const value = await this.evaluate(text);
+        if (value.kind === 'vmDied') return value;
+        if (value.kind === 'value') this.#console.print(value.text);
+        else if (value.kind !== 'report') {
+          this.#console.print(value.kind === 'error' ? value.description : value.message);
+        }
+        continue;
+      }
+      if (command.name === 'abandon') return this.#abandon();
+      return this.debug(command);
+    }
+  }
+
+  async #abandon(): Promise<null> {
+    await this.debug({ name: 'abandon' });
+    return null;
+  }
+
+  #fromVm(message: FromVm): void {
+    switch (message.kind) {
+      case 'output':
+        this.#console.write(message.text);
+        return;
+      case 'value':
+        this.#finish(message.id, message.ticket, { kind: 'value', text: message.text });
+        return;
+      case 'compileError':
+        this.#finish(message.id, 0, {
+          kind: 'compileError',
+          message: `${message.message} (line ${message.line}, column ${message.column})`,
+          column: message.column,
+        });
+        return;
+      case 'error':
+        this.#errorFromVm(message);
+        return;
+      case 'report':
+        this.#finish(message.id, 0, { kind: 'report', lines: message.lines });
+        return;
+      case 'shutdown':
+        this.#durable(message.ticket).then(() =>
+          this.#leave(message.how === 'poweroff' ? 'poweroff' : 'restart'),
+        );
+        return;
+      case 'commitRefused':
+        this.#sayCommitTrouble(message.reason);
+        return;
+      case 'ready':
+      case 'stopped':
+        return;
+    }
+  }
+
+  #errorFromVm(message: Extract<FromVm, { kind: 'error' }>): void {
+    const { id, description, frames } = message;
+    if (id !== null)
+      return this.#finish(id, message.ticket, { kind: 'error', description, frames });
+    const lines = frames.slice(0, 10).map((frame) => `${describeFrame(frame)}\n`);
+    this.#console.write(
+      `Process ${message.process} stopped: ${description}\n${lines.join('')}It stays suspended.\n`,
+    );
+  }
+
+  /** Hands over an outcome once the commit it came with is durable. */
+  async #finish(id: number, ticket: number, outcome: Outcome): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting === null || waiting.id !== id) return;
+    await this.#durable(ticket);
+    if (this.#waiting !== waiting) return;
+    this.#waiting = null;
+    this.#interruptMs = 0;
+    waiting.done(outcome);
+  }
+
+  /** Resolves when the commit with that ticket has become durable, or has failed. */
+  #durable(ticket: number): Promise<string | null> {
+    if (ticket === 0 || ticket <= this.#settledTicket) return Promise.resolve(null);
+    return new Promise((resolve) => this.#tickets.set(ticket, resolve));
+  }
+
+  #settle(ticket: number, failure: string | null): void {
+    this.#settledTicket = Math.max(this.#settledTicket, ticket);
+    this.#tickets.get(ticket)?.(failure);
+    this.#tickets.delete(ticket);
+  }
+
+  /** A commit that cannot be made is said once, until one succeeds again. */
+  #sayCommitTrouble(reason: string): void {
+    if (this.#commitTrouble === reason) return;
+    this.#commitTrouble = reason;
+    this.#console.write(`Not saved since generation ${this.#generation}: ${reason}\n`);
+  }
+
+  #considerCommit(): void {
+    const vm = this.#vm;
+    if (vm === null || this.#waiting !== null) return;
+    const worth = dirtyPagesWorthCommit({
+      ran: vm.runs() !== this.#runsAtCommit,
+      msSinceCommit: this.#host.nowMs() - this.#commitMs,
+      outsideSinceCommit: this.#outside,
+    });
+    if (worth === null) return;
+    this.#outside = false;
+    this.#runsAtCommit = vm.runs();
+    vm.post({ kind: 'checkpoint', dirtyPagesMin: worth });
+  }
+
+  #interrupt(): void {
+    const vm = this.#vm;
+    if (vm === null) return;
+    this.#console.write('^C\n');
+    const now = this.#host.nowMs();
+    if (this.#interruptMs !== 0 && now - this.#interruptMs > INTERRUPT_PATIENCE_MS) {
+      this.#console.write('Smalltalk does not answer: it is stopped.\n');
+      this.#died('it did not answer Ctrl-C and was stopped');
+      return;
+    }
+    if (this.#interruptMs === 0) this.#interruptMs = now;
+    vm.interrupt(true);
+  }
+
+  #died(reason: string): void {
+    this.#death = reason;
+    for (const ticket of [...this.#tickets.keys()]) this.#settle(ticket, reason);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null) waiting.done({ kind: 'vmDied', reason });
+    else this.#console.write(`Smalltalk has stopped: ${reason}. Press return.\n`);
+  }
+
+  #tellDeath(): void {
+    this.#console.print(
+      `Smalltalk has stopped: ${this.#death ?? 'unknown reason'}. ` +
+        `Generation ${this.#generation} is the last one saved.`,
+    );
+  }
+
+  async #offerMenu(menuMs: number): Promise<boolean> {
+    this.#console.print(
+      `Palimpsest. Press any key within ${Math.ceil(menuMs / 1000)} s for the recovery menu.`,
+    );
+    return this.#console.keyWithin(menuMs);
+  }
+
+  /** The recovery prompt; answers the generation to start. */
+  async #menu(): Promise<number> {
+    const decision = await new RecoveryMenu(this.#console, this.#store).run();
+    if (decision.kind === 'start') return decision.generation;
+    return this.#leave(decision.kind);
+  }
+
+  async #leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never> {
+    await this.stop();
+    await this.#store.call('close', {});
+    return this.#host.leave(how);
+  }
+
+  async #logChange(change: number, kind: 'doit' | 'outcome', text: string): Promise<void> {
+    const record = {
+      wallMs: this.#host.nowMs(),
+      author: 'console',
+      kind,
+      generation: this.#generation,
+      change,
+      text,
+    };
+    try {
+      await this.#store.call('change', { record });
+    } catch (error) {
+      this.#sayCommitTrouble(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+function outcomeText(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'value':
+    case 'report':
+      return 'finished';
+    case 'compileError':
+      return `not compiled: ${outcome.message}`;
+    case 'error':
+      return `failed: ${outcome.description}`;
+    case 'vmDied':
+      return `killed the vm: ${outcome.reason}`;
+  }
+}
+
+function describeFrame(frame: FrameLine): string {
+  return `  ${frame.description}${frame.line === null ? '' : ` (line ${frame.line})`}`;
+}
+
+/** Why the machine died the last time, in words. */
+export function describeCrash(crash: CrashReason): string {
+  if (crash.signal === 0) return crash.text;
+  const names: Record<number, string> = {
+    4: 'SIGILL',
+    5: 'SIGTRAP',
+    6: 'SIGABRT',
+    7: 'SIGBUS',
+    8: 'SIGFPE',
+    11: 'SIGSEGV',
+    31: 'SIGSYS',
+  };
+  const name = names[crash.signal] ?? `signal ${crash.signal}`;
+  return `the vm died of ${name} at address ${crash.addressHex}`;
+}
