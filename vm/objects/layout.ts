@@ -58,9 +58,15 @@ export const SHAPE_SMALL_INTEGER = 1;
 export const SHAPE_CHARACTER = 2;
 export const SHAPE_FORWARDER = 8;
 export const SHAPE_WELL_KNOWN_FIRST = 16;
+/** Shapes made by class definitions start here; the gap is for well-known classes to come. */
+export const SHAPE_DYNAMIC_FIRST = 128;
 
 export const SMALL_INTEGER_MIN = -(2 ** 30);
 export const SMALL_INTEGER_MAX = 2 ** 30 - 1;
+
+/** One view reaches 2^31 words; the second view is not in use yet, the oop's sign bit is its. */
+export const REGION_WORDS_MAX = 2 ** 31;
+export const REGION_PAGES_MAX = REGION_WORDS_MAX / PAGE_WORDS;
 
 const MIB_WORDS = (1024 * 1024) / WORD_BYTES;
 
@@ -69,14 +75,21 @@ const MIB_WORDS = (1024 * 1024) / WORD_BYTES;
  *
  *   0        control page: interrupt word, counters; shared by threads, volatile
  *   1 MiB    root page: what a generation needs to start (see ROOT)          numbered
+ *   2 MiB    remembered bits: old pages that refer to survivors, 1 bit each  numbered
  *   16 MiB   eden, then its reserve                                          volatile
  *   48 MiB   survivor halves A and B, 1 MiB each                             numbered
  *   64 MiB   Characters: CHAR0 + 2 * code point                              synthesized
- *   80 MiB   start table: one word per page, where its first object starts   numbered
+ *   80 MiB   start table: one word per page, where its first block starts    numbered
  *   128 MiB  old space, to the end                                           numbered
+ *
+ * A block is an object with its prefix, if it has one. A start table entry is the word index of the
+ * first block that starts in the page; -n when none does and the block covering it starts n pages
+ * before; 0 when the page holds nothing.
  */
 export const CONTROL_START = 0;
 export const ROOT_START = 1 * MIB_WORDS;
+export const REMEMBERED_START = 2 * MIB_WORDS;
+export const REMEMBERED_END = REMEMBERED_START + REGION_PAGES_MAX / 32;
 export const EDEN_START = 16 * MIB_WORDS;
 export const EDEN_LIMIT = 40 * MIB_WORDS;
 export const EDEN_RESERVE_LIMIT = 48 * MIB_WORDS;
@@ -89,8 +102,6 @@ export const CHAR_END = CHAR0 + 2 * CODE_POINT_COUNT;
 export const START_TABLE_START = 80 * MIB_WORDS;
 export const START_TABLE_END = 96 * MIB_WORDS;
 export const OLD_START = 128 * MIB_WORDS;
-/** One view reaches 2^31 words; the second view is not in use yet, the oop's sign bit is its. */
-export const REGION_WORDS_MAX = 2 ** 31;
 
 /** Words of the control page. Other threads write INTERRUPT with Atomics; the vm thread polls it. */
 export const CONTROL = {
@@ -128,5 +139,6 @@ export const CARD_CHECKPOINT = 2;
 export const CARD_BOTH = 3;
 
 assert(PAGE_WORDS === 1 << PAGE_SHIFT && PAGE_BYTES === PAGE_WORDS * WORD_BYTES);
+assert(REMEMBERED_END <= EDEN_START);
 assert(CHAR_END <= START_TABLE_START && START_TABLE_END <= OLD_START);
 assert(START_TABLE_END - START_TABLE_START >= REGION_WORDS_MAX / PAGE_WORDS);

@@ -3,7 +3,7 @@
  * Process, Semaphore, FullBlockClosure and MethodDictionary, the specialObjectsArray and the special
  * selectors are Squeak's, so that code and tools which know them move in unchanged.
  */
-import { SHAPE_WELL_KNOWN_FIRST } from './layout.ts';
+import { FORMAT, SHAPE_WELL_KNOWN_FIRST } from './layout.ts';
 
 /**
  * Classes with a fixed shape index: SHAPE_WELL_KNOWN_FIRST + position. Appending is allowed,
@@ -54,6 +54,36 @@ export const SHAPE: Readonly<Record<WellKnown, number>> = Object.freeze(
   Object.fromEntries(WELL_KNOWN.map((name, i) => [name, SHAPE_WELL_KNOWN_FIRST + i])),
 ) as Readonly<Record<WellKnown, number>>;
 
+/** Formats of the instances of well-known classes; those not listed are `fixed`. */
+const FORMATS: Partial<Record<WellKnown, number>> = {
+  Object: FORMAT.empty,
+  UndefinedObject: FORMAT.empty,
+  True: FORMAT.empty,
+  False: FORMAT.empty,
+  Array: FORMAT.variable,
+  ByteString: FORMAT.bytes,
+  WideString: FORMAT.words32,
+  ByteSymbol: FORMAT.bytes,
+  WideSymbol: FORMAT.words32,
+  ByteArray: FORMAT.bytes,
+  WordArray: FORMAT.words32,
+  BoxedFloat64: FORMAT.words64,
+  LargePositiveInteger: FORMAT.bytes,
+  LargeNegativeInteger: FORMAT.bytes,
+  CompiledMethod: FORMAT.compiledCode,
+  CompiledBlock: FORMAT.compiledCode,
+  FullBlockClosure: FORMAT.fixedVariable,
+  Context: FORMAT.fixedVariable,
+  MethodDictionary: FORMAT.fixedVariable,
+  DoubleByteArray: FORMAT.words16,
+  DoubleWordArray: FORMAT.words64,
+};
+
+/** The format of the instances of a well-known class. */
+export function wellKnownFormat(name: WellKnown): number {
+  return FORMATS[name] ?? FORMAT.fixed;
+}
+
 /** Slots (0-based). */
 export const BEHAVIOR = { superclass: 0, methodDictionary: 1, format: 2, shape: 3 } as const;
 /** ClassDescription continues Behavior, Class and Metaclass continue ClassDescription. */
@@ -70,7 +100,7 @@ export const CLASS = {
 } as const;
 export const METACLASS = { thisClass: 6 } as const;
 /** One shape = one layout of the instances of one class. */
-export const SHAPE_SLOTS = { class: 0, slotNames: 1, successor: 2, index: 3 } as const;
+export const SHAPE_SLOTS = { class: 0, slotNames: 1, successor: 2, index: 3, format: 4 } as const;
 
 export const ASSOCIATION = { key: 0, value: 1 } as const;
 export const METHOD_DICTIONARY = { tally: 0, array: 1, keysFirst: 2 } as const;
