@@ -1,0 +1,141 @@
+/**
+ * Strings and Symbols: comparison, hash, search, interning, UTF-8. Text counts in code points
+ * throughout, whether a String keeps them in bytes or words, and a Symbol counts as its text.
+ *
+ * The named primitives take their operands as arguments, or the receiver as the first of them.
+ */
+
+import {
+  PRIM_ERROR,
+  type Primitive,
+  type PrimitiveContext,
+} from '../interpreter/primitive-interface.ts';
+import type { Oop } from '../memory/object-memory.ts';
+import { FORMAT, HEADER_WORDS } from '../objects/layout.ts';
+import { SHAPE } from '../objects/well-known.ts';
+import {
+  fail,
+  formatBits,
+  isBytes,
+  isSmallInteger,
+  isString,
+  made,
+  newString,
+  operand,
+  smallInteger,
+} from './checks.ts';
+
+/**
+ * The units of a String as a view on the heap: code points, one byte or one word each. Valid until
+ * the next allocation or store.
+ */
+export function units(vm: PrimitiveContext, oop: Oop): Uint8Array | Uint32Array {
+  const { buffer, byteOffset } = vm.memory.H;
+  const start = byteOffset + (oop + HEADER_WORDS) * 4;
+  return formatBits(vm, oop) === FORMAT.words32
+    ? new Uint32Array(buffer, start, vm.memory.slotCount(oop))
+    : new Uint8Array(buffer, start, vm.memory.byteSize(oop));
+}
+
+/** Whether the oop can be read by `units`: a String, a Symbol, or an object of bytes. */
+function hasUnits(vm: PrimitiveContext, oop: Oop): boolean {
+  return isString(vm, oop) || isBytes(vm, oop);
+}
+
+/** Negative, zero or positive as `a` comes before, with or after `b`, by code point. */
+function compareUnits(a: Uint8Array | Uint32Array, b: Uint8Array | Uint32Array): number {
+  const size = Math.min(a.length, b.length);
+  for (let i = 0; i < size; i++) {
+    if (a[i] !== b[i]) return a[i]! - b[i]!;
+  }
+  return a.length - b.length;
+}
+
+/** 158 and primitiveStringCompare(a, b): -1, 0 or 1. */
+export const stringCompare: Primitive = (vm, receiver, args, count) => {
+  const a = operand(vm, { receiver, args, count, of: 2 }, 0);
+  const b = operand(vm, { receiver, args, count, of: 2 }, 1);
+  if (!hasUnits(vm, a)) return fail(vm, PRIM_ERROR.badReceiver);
+  if (!hasUnits(vm, b)) return fail(vm, PRIM_ERROR.badArgument);
+  return smallInteger(Math.sign(compareUnits(units(vm, a), units(vm, b))));
+};
+
+/** primitiveStringHash(String): 30 bits, the same for equal text in any representation. */
+export const stringHash: Primitive = (vm, receiver, args, count) => {
+  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+  if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
+  return smallInteger(hashUnits(units(vm, string)));
+};
+
+/** FNV-1a over code points, folded to 29 bits: a SmallInteger that is not negative. */
+export function hashUnits(points: Uint8Array | Uint32Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < points.length; i++) hash = Math.imul(hash ^ points[i]!, 0x01000193);
+  return (hash ^ (hash >>> 29)) & 0x1fffffff;
+}
+
+/** primitiveStringIndexOf(string, sub, start): 1-based index of `sub` at or after start, or 0. */
+export const stringIndexOf: Primitive = (vm, receiver, args, count) => {
+  const call = { receiver, args, count, of: 3 };
+  const string = operand(vm, call, 0);
+  const sub = operand(vm, call, 1);
+  const start = operand(vm, call, 2);
+  if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);
+  if (!hasUnits(vm, sub) || !isSmallInteger(start)) return fail(vm, PRIM_ERROR.badArgument);
+  const from = Math.max(0, (start >> 1) - 1);
+  return smallInteger(indexOfUnits(units(vm, string), units(vm, sub), from) + 1);
+};
+
+/** 0-based index of `sub` in `text` at or after `from`; -1 when absent or when `sub` is empty. */
+function indexOfUnits(
+  text: Uint8Array | Uint32Array,
+  sub: Uint8Array | Uint32Array,
+  from: number,
+): number {
+  if (sub.length === 0) return -1;
+  const first = sub[0]!;
+  const last = text.length - sub.length;
+  for (let at = text.indexOf(first, from); at >= 0 && at <= last; ) {
+    let matched = 1;
+    while (matched < sub.length && text[at + matched] === sub[matched]) matched++;
+    if (matched === sub.length) return at;
+    at = text.indexOf(first, at + 1);
+  }
+  return -1;
+}
+
+/** primitiveSymbolIntern(String): the one Symbol of this text. */
+export const symbolIntern: Primitive = (vm, receiver, args, count) => {
+  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+  if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
+  return vm.memory.internSymbol(vm.memory.stringValue(string));
+};
+
+/** primitiveUtf8Encode(String): a ByteArray; fails on what is no text (lone surrogates). */
+export const utf8Encode: Primitive = (vm, receiver, args, count) => {
+  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+  if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
+  const text = vm.memory.stringValue(string);
+  if (!text.isWellFormed()) return fail(vm, PRIM_ERROR.inappropriate);
+  return newByteArray(vm, new TextEncoder().encode(text));
+};
+
+/** primitiveUtf8Decode(ByteArray or ByteString): a String; fails when the bytes are not UTF-8. */
+export const utf8Decode: Primitive = (vm, receiver, args, count) => {
+  const bytes = operand(vm, { receiver, args, count, of: 1 }, 0);
+  if (!isBytes(vm, bytes)) return fail(vm, PRIM_ERROR.badArgument);
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return newString(vm, decoder.decode(vm.memory.fetchBytes(bytes)));
+  } catch {
+    return fail(vm, PRIM_ERROR.inappropriate);
+  }
+};
+
+/** A new ByteArray of these bytes; fails when there is no room. */
+export function newByteArray(vm: PrimitiveContext, bytes: Uint8Array): Oop {
+  const size = bytes.length;
+  const oop = made(vm, vm.memory.instantiate(SHAPE.ByteArray, (size + 3) >> 2, -1, -size & 3));
+  if (oop !== 0) vm.memory.storeBytes(oop, bytes);
+  return oop;
+}
