@@ -1,0 +1,196 @@
+/**
+ * Code for the messages that are compiled in place (inline.ts says which).
+ *
+ * On entry the receiver is on the stack, except for loops whose receiver is a block. On exit its place
+ * is taken by the value, or by nothing when only the effect is wanted. `ifNil:` compares with nil by
+ * identity, without a send; `ifTrue:` and its like leave a non-Boolean to mustBeBoolean.
+ */
+import { assert } from '../base/assert.ts';
+import type { BlockNode, Expression, MessageNode } from './ast.ts';
+import type { Generator } from './generate.ts';
+import { type InlineKind, literalStep } from './inline.ts';
+
+type Want = 'value' | 'effect';
+
+/** Generates `message`, whose receiver's value has been generated. */
+export function generateInline(
+  generator: Generator,
+  message: MessageNode,
+  how: { kind: InlineKind; want: Want },
+): void {
+  const { kind, want } = how;
+  generator.code.at(message.at);
+  switch (kind) {
+    case 'if':
+      return conditional(generator, message, want);
+    case 'and':
+    case 'or':
+      return logical(generator, message, { kind, want });
+    case 'ifNil':
+      return nilTest(generator, message, want);
+    case 'while':
+      return whileLoop(generator, message, want);
+    case 'repeat':
+      return repeatLoop(generator, message, want);
+    case 'toDo':
+      return countingLoop(generator, message, want);
+    case 'timesRepeat':
+      return timesRepeat(generator, message, want);
+  }
+}
+
+function conditional(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const [whenTaken, otherwise] = message.args;
+  const end = code.label();
+  const other = code.label();
+  code.jump(message.selector.startsWith('ifTrue:') ? 'jumpIfFalse' : 'jumpIfTrue', other);
+  generator.blockInPlace(whenTaken, want);
+  if (otherwise === undefined && want === 'effect') return code.bind(other);
+  code.jump('jump', end);
+  code.bind(other);
+  if (otherwise === undefined) code.emit('pushNil');
+  else generator.blockInPlace(otherwise, want);
+  code.bind(end);
+}
+
+function logical(
+  generator: Generator,
+  message: MessageNode,
+  how: { kind: 'and' | 'or'; want: Want },
+): void {
+  const { code } = generator;
+  const isAnd = how.kind === 'and';
+  const end = code.label();
+  const short = code.label();
+  code.jump(isAnd ? 'jumpIfFalse' : 'jumpIfTrue', short);
+  generator.blockInPlace(message.args[0], how.want);
+  if (how.want === 'effect') return code.bind(short);
+  code.jump('jump', end);
+  code.bind(short);
+  code.emit(isAnd ? 'pushFalse' : 'pushTrue');
+  code.bind(end);
+}
+
+function nilTest(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const nilFirst = message.selector.startsWith('ifNil:');
+  const whenNil = nilFirst ? message.args[0] : message.args[1];
+  const whenNotNil = nilFirst ? message.args[1] : message.args[0];
+  const end = code.label();
+  const isNil = code.label();
+  if (whenNotNil === undefined) {
+    if (want === 'value') code.emit('duplicate');
+    testNil(generator);
+    code.jump('jumpIfFalse', end);
+    if (want === 'value') code.emit('pop');
+    generator.blockInPlace(whenNil, want);
+    return code.bind(end);
+  }
+  const parameter = asBlock(whenNotNil).parameters[0];
+  if (parameter !== undefined) {
+    const variable = generator.scopeOf(asBlock(whenNotNil)).find(parameter.name);
+    assert(variable !== undefined, 'a parameter is declared in its block');
+    generator.storeVariable(variable, 'value');
+  }
+  testNil(generator);
+  code.jump('jumpIfTrue', isNil);
+  generator.blockInPlace(whenNotNil, want);
+  if (whenNil === undefined && want === 'effect') return code.bind(isNil);
+  code.jump('jump', end);
+  code.bind(isNil);
+  if (whenNil === undefined) code.emit('pushNil');
+  else generator.blockInPlace(whenNil, want);
+  code.bind(end);
+}
+
+function testNil(generator: Generator): void {
+  generator.code.emit('pushNil');
+  generator.code.send('==');
+}
+
+function whileLoop(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const start = code.label();
+  const end = code.label();
+  code.bind(start);
+  generator.blockInPlace(message.receiver, 'value');
+  code.at(message.at);
+  code.jump(message.selector.startsWith('whileTrue') ? 'jumpIfFalse' : 'jumpIfTrue', end);
+  if (message.args.length > 0) generator.blockInPlace(message.args[0], 'effect');
+  code.at(message.at);
+  code.jump('jump', start);
+  code.bind(end);
+  if (want === 'value') code.emit('pushNil');
+}
+
+function repeatLoop(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const start = code.label();
+  code.bind(start);
+  generator.blockInPlace(message.receiver, 'effect');
+  code.at(message.at);
+  code.jump('jump', start);
+  if (want === 'value') code.emit('pushNil');
+}
+
+function countingLoop(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const body = asBlock(message.args.at(-1));
+  const step = message.selector === 'to:by:do:' ? message.args[1] : undefined;
+  const counter = generator.scopeOf(body).find(body.parameters[0]?.name ?? '');
+  const loop = generator.analysis.limits.get(message);
+  const stop = message.args[0];
+  assert(counter !== undefined && loop !== undefined && stop !== undefined, 'a loop has its parts');
+  generator.storeVariable(counter, want);
+  generator.value(stop);
+  generator.storeVariable(loop.limit, 'effect');
+  const start = code.label();
+  const end = code.label();
+  code.bind(start);
+  code.at(message.at);
+  generator.pushVariable(counter);
+  generator.pushVariable(loop.limit);
+  code.send(step !== undefined && literalStep(step) === 'down' ? '>=' : '<=');
+  code.jump('jumpIfFalse', end);
+  generator.blockInPlace(body, 'effect');
+  code.at(message.at);
+  generator.pushVariable(counter);
+  if (step === undefined) code.emit('pushInteger', 1);
+  else generator.value(step);
+  code.send('+');
+  generator.storeVariable(counter, 'effect');
+  code.jump('jump', start);
+  code.bind(end);
+}
+
+function timesRepeat(generator: Generator, message: MessageNode, want: Want): void {
+  const { code } = generator;
+  const loop = generator.analysis.limits.get(message);
+  const counter = loop?.counter;
+  assert(loop !== undefined && counter !== undefined && counter !== null, 'a loop has its parts');
+  generator.storeVariable(loop.limit, want);
+  code.emit('pushInteger', 1);
+  generator.storeVariable(counter, 'effect');
+  const start = code.label();
+  const end = code.label();
+  code.bind(start);
+  code.at(message.at);
+  generator.pushVariable(counter);
+  generator.pushVariable(loop.limit);
+  code.send('<=');
+  code.jump('jumpIfFalse', end);
+  generator.blockInPlace(message.args[0], 'effect');
+  code.at(message.at);
+  generator.pushVariable(counter);
+  code.emit('pushInteger', 1);
+  code.send('+');
+  generator.storeVariable(counter, 'effect');
+  code.jump('jump', start);
+  code.bind(end);
+}
+
+function asBlock(node: Expression | undefined): BlockNode {
+  assert(node?.kind === 'block', 'only blocks are compiled in place');
+  return node;
+}
