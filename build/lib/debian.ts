@@ -40,10 +40,7 @@ export async function machineMirrors(): Promise<DebianMirrors> {
 }
 
 /** Makes the configuration that fetches from the target's suite; returns it ready for use. */
-export async function targetConfiguration(
-  cache: string,
-  suite: string,
-): Promise<AptConfiguration> {
+export async function targetConfiguration(cache: string, suite: string): Promise<AptConfiguration> {
   const { archive, security, signedBy } = await machineMirrors();
   const sources: AptSource[] = [
     { uri: archive, suites: [suite], components: ['main', 'non-free-firmware'], signedBy },
@@ -61,7 +58,10 @@ export async function targetConfiguration(
 }
 
 /** Makes the configuration that installs on this machine, with its release's backports. */
-export async function hostConfiguration(cache: string, codename: string): Promise<AptConfiguration> {
+export async function hostConfiguration(
+  cache: string,
+  codename: string,
+): Promise<AptConfiguration> {
   const { archive, security, signedBy } = await machineMirrors();
   const sources: AptSource[] = [
     {

@@ -156,7 +156,10 @@ async function asRoot(command: readonly string[]): Promise<string[]> {
   const quiet = await execa('sudo', ['-n', 'true'], { reject: false });
   if (quiet.exitCode === 0) return ['sudo', '-n', ...command];
   const asksPassword = quiet.code !== 'ENOENT' && process.stdin.isTTY;
-  if (asksPassword && (await execa('sudo', ['-v'], { reject: false, stdio: 'inherit' })).exitCode === 0) {
+  if (
+    asksPassword &&
+    (await execa('sudo', ['-v'], { reject: false, stdio: 'inherit' })).exitCode === 0
+  ) {
     return ['sudo', ...command];
   }
   throw new BuildError(

@@ -6,7 +6,7 @@
  * and renamed when complete; `stamp.json` in it tells which inputs made it. Invariant: a folder
  * with a stamp is complete and is never changed again, so checkouts and builds may share it.
  */
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareCodeUnits, pathExists, sha256, sha256File, writeFileAtomic } from './files.ts';
 import type { Progress } from './progress.ts';
@@ -73,14 +73,6 @@ export async function runStep(context: StepContext, spec: StepSpec): Promise<Ste
   await prune(home, key);
   context.progress.finish('built');
   return { name: spec.name, key, dir, built: true };
-}
-
-/** Reads the inputs a finished step was made from. */
-export async function stepInputs(result: StepResult): Promise<Record<string, string>> {
-  const stamp = JSON.parse(await readFile(join(result.dir, STAMP), 'utf8')) as {
-    inputs: Record<string, string>;
-  };
-  return stamp.inputs;
 }
 
 /** Two builds may finish the same step at once: both folders hold the same, the first one stays. */

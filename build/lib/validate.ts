@@ -75,7 +75,8 @@ function wanted(schema: Record<string, unknown> | undefined): string {
   if (typeof schema['pattern'] === 'string') return `text like ${schema['pattern']}`;
   if (schema['type'] === 'integer') {
     const least = schema['minimum'] === undefined ? '' : ` of at least ${schema['minimum']}`;
-    const step = schema['multipleOf'] === undefined ? '' : `, a multiple of ${schema['multipleOf']}`;
+    const step =
+      schema['multipleOf'] === undefined ? '' : `, a multiple of ${schema['multipleOf']}`;
     return `a whole number${least}${step}`;
   }
   if (schema['type'] === 'array') {

@@ -1,0 +1,49 @@
+/**
+ * Makes the contents of the journal partition: the Smalltalk image, bootstrapped from the Tonel
+ * sources into a fresh journal. The journal's identity and all secrets are made at first boot, not
+ * here, so that two cards from one image are two different appliances.
+ */
+
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MIB, partitionOf } from '../lib/board.ts';
+import { hashTree, pathExists } from '../lib/files.ts';
+import type { BuildContext } from '../lib/package.ts';
+import { runStep, type StepResult } from '../lib/step.ts';
+
+interface Bootstrap {
+  bootstrapJournal(path: string, options: { sizeBytes: number }): Promise<unknown>;
+}
+
+/** Answers the journal's step: `journal.img`, as large as its partition. */
+export async function buildJournal(context: BuildContext): Promise<StepResult> {
+  const sizeBytes = partitionOf(context.board.layout, 'journal').sizeMiB * MIB;
+  const root = join(context.sourceRoot, 'vm');
+  const bootstrap = join(root, 'bootstrap', 'main.ts');
+  return runStep(context, {
+    name: 'journal',
+    detail: 'bootstrapping the Smalltalk image',
+    inputs: {
+      node: process.version,
+      sizeBytes: String(sizeBytes),
+      sources: await hashTree(root, (name) => !/\.test\.ts$|^pager\/native/.test(name)),
+    },
+    recipe: [import.meta.filename],
+    build: async (dir) => {
+      const path = join(dir, 'journal.img');
+      if (await pathExists(bootstrap)) {
+        const { bootstrapJournal } = (await import(bootstrap)) as Bootstrap;
+        await bootstrapJournal(path, { sizeBytes });
+      } else {
+        await blank(path);
+      }
+      const handle = await open(path, 'r+');
+      await handle.truncate(sizeBytes);
+      await handle.close();
+    },
+  });
+}
+
+async function blank(path: string): Promise<void> {
+  await (await open(path, 'w')).close();
+}
