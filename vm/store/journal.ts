@@ -1,0 +1,714 @@
+/**
+ * The journal: an append-only store of page versions, in generations that never change.
+ *
+ * It knows pages, not objects. A generation is one commit record and the tables it names
+ * (record.ts); the log below it is log-writer.ts, finding the end of the log recovery.ts, the bytes
+ * docs/FORMAT.md. Everything is synchronous and belongs to one thread.
+ *
+ * Invariants: commit, rollback, mark and appendChange are durable when they return; whatever was
+ * readable stays readable until retention lets go of it; a refused operation (JOURNAL_FULL) has
+ * written nothing; after an I/O error the journal takes no more writes until it is opened anew.
+ */
+import { assert } from '../base/assert.ts';
+import { viewOf } from '../base/bytes.ts';
+import { BlockReader, type Pointer } from './block-reader.ts';
+import {
+  type ChangeRecord,
+  changeLength,
+  changePages,
+  decodeChange,
+  encodeChange,
+} from './changes.ts';
+import {
+  addressOf,
+  FIRST_SEGMENT,
+  NO_SEGMENT,
+  pageChecksum,
+  readBlockList,
+  readUnitHeader,
+  recordNumber,
+  SPACE_SIZE,
+  UNIT,
+  UNIT_BLOCKS_MAX,
+  unitBodyOffset,
+} from './format.ts';
+import { type FormatOptions, formatJournal } from './format-journal.ts';
+import { LogWriter } from './log-writer.ts';
+import { type Marks, marksPage, NO_MARKS, readMarks, writeMarks } from './marks.ts';
+import {
+  type CommitRecord,
+  encodeDelta,
+  type GenerationKind,
+  META_BYTES_MAX,
+  readRecord,
+  recordOverhead,
+  type TableState,
+  TREE,
+  TREE_SPAN,
+  writeRecord,
+} from './record.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { Segments } from './segments.ts';
+import { PAGE_BYTES, type Storage } from './storage.ts';
+import { StoreError } from './store-error.ts';
+import {
+  copyTables,
+  deltaKey,
+  foldBlocksMax,
+  foldTables,
+  pageKey,
+  tableCount,
+  tableEntries,
+  tableFind,
+} from './tables.ts';
+import { Unversioned } from './unversioned.ts';
+import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.ts';
+
+export interface OpenOptions {
+  write: boolean;
+  /** The wall clock in ms, or a function that reads it. Shown to people, never decides anything. */
+  wallClockMs: number | (() => number);
+  /** Random bytes for the journal id and the salt of this mount. */
+  random: (bytes: number) => Uint8Array;
+}
+
+export interface Generation {
+  number: number;
+  parent: number | null;
+  wallMs: number;
+  /** Powered-on time summed over all commits. */
+  journalMs: number;
+  kind: GenerationKind;
+  /** Pages this commit wrote or dropped, and bytes it appended to the journal. */
+  pages: number;
+  bytes: number;
+  label: string | null;
+  pinned: boolean;
+  knownGood: boolean;
+  verified: boolean;
+  /** The change log position when it was made: changes(from) starts with what came after. */
+  changes: number;
+  meta: Uint8Array;
+}
+
+export interface PageWrite {
+  /** space * 2^40 + page; spaces 0 and 1. */
+  page: number;
+  /** PAGE_BYTES bytes; null drops the page. */
+  bytes: Uint8Array | null;
+}
+
+export interface Batch {
+  pages: readonly PageWrite[];
+  wallMs: number;
+  journalMs: number;
+  label?: string | null;
+  kind?: GenerationKind;
+  /** Up to 256 bytes of the caller's, kept in the record. */
+  meta?: Uint8Array;
+}
+
+export interface PagePlace {
+  page: number;
+  offsetBytes: number;
+  checksum: number;
+}
+
+interface Loaded {
+  record: CommitRecord;
+  pointer: Pointer;
+}
+
+const LOADED_MAX = 64;
+/** Change pages that may wait for the next record: bounds what opening follows. */
+const PENDING_CHANGES_MAX = 64;
+
+export class Journal {
+  readonly unversioned: Unversioned;
+  /** What opening found wrong, one sentence each; empty when all was well. */
+  readonly notices: readonly string[];
+  readonly #storage: Storage;
+  readonly #segments: Segments;
+  readonly #reader: BlockReader;
+  readonly #writer: LogWriter | null;
+  readonly #wallClockMs: () => number;
+  #id: Uint8Array;
+  readonly #loaded = new Map<number, Loaded>();
+  #head: Loaded;
+  #pending = new Map<number, Pointer>();
+  #changePages: number;
+
+  /** Writes a blank journal, generation 0, over whatever the storage held. */
+  static format(storage: Storage, options: FormatOptions): void {
+    formatJournal(storage, options);
+  }
+
+  /** Opens a journal. `write` also adopts a larger partition and gives a blank journal its id. */
+  static open(storage: Storage, options: OpenOptions): Journal {
+    const found = recover(storage);
+    const journal = new Journal(storage, found, options);
+    if (options.write) journal.#settle(found);
+    return journal;
+  }
+
+  private constructor(storage: Storage, found: Recovered, options: OpenOptions) {
+    const { wallClockMs } = options;
+    this.#storage = storage;
+    this.#segments = found.segments;
+    this.#wallClockMs = typeof wallClockMs === 'number' ? () => wallClockMs : wallClockMs;
+    this.#reader = new BlockReader(storage, found.segments);
+    this.notices = found.notices;
+    this.#head = { record: found.record, pointer: recordPointer(found) };
+    this.#reader.relocate = (address) =>
+      tableFind(this.#reader, this.#head.record.state, TREE.relocations, address);
+    this.#changePages = found.record.changePages;
+    this.#takeChanges(found);
+    this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
+    this.#id = found.superblock.id;
+    this.#writer = options.write ? this.#startWriter(found, options.random) : null;
+  }
+
+  /** The journal's identity, 32 hexadecimal digits; zeros until a blank journal is first opened. */
+  get id(): string {
+    return Array.from(this.#id, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  /** The newest generation. */
+  get head(): Generation {
+    return this.#describe(this.#head.record);
+  }
+
+  /** The generation with that number, or undefined when it never was or is no longer kept. */
+  generation(number: number): Generation | undefined {
+    const loaded = this.#load(number);
+    return loaded && this.#describe(loaded.record);
+  }
+
+  /** The generations that are kept, newest first, at most `limit`. Unreadable ones are left out. */
+  generations(limit = Number.POSITIVE_INFINITY): Generation[] {
+    const result: Generation[] = [this.head];
+    for (const { number } of this.#kept()) {
+      if (result.length >= limit) break;
+      try {
+        const found = this.generation(number);
+        if (found) result.push(found);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+      }
+    }
+    return result;
+  }
+
+  /**
+   * Makes `batch` the next generation; durable on return. Throws JOURNAL_FULL before anything was
+   * written, IO_FAILED when the medium refused (the journal must then be opened anew).
+   */
+  commit(batch: Batch): Generation {
+    const action = `commit generation ${this.#head.record.generation + 1}`;
+    const writer = this.#begin(action);
+    const pages = [...batch.pages].sort((a, b) => a.page - b.page);
+    for (const [index, entry] of pages.entries()) checkPage(entry, pages[index - 1]);
+    assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
+    const keys = pages.map((entry) => pageKey(entry.page));
+    this.#ensureRoom(action, pages.length, keys, this.#reserves.commit);
+    return this.#writing(action, () => {
+      const state = this.#nextState();
+      const before = writer.bytesWritten;
+      writer.mount();
+      for (const { page, bytes } of pages) {
+        const pointer = bytes ? writer.append(page, bytes) : { address: 0, checksum: 0 };
+        state.delta.set(pageKey(page), pointer);
+      }
+      return this.#appendRecord(state, before, {
+        generation: this.#head.record.generation + 1,
+        parent: this.#head.record.generation,
+        wallMs: batch.wallMs,
+        journalMs: batch.journalMs,
+        kind: batch.kind ?? 'checkpoint',
+        administrative: false,
+        pages: pages.length,
+        label: batch.label ?? null,
+        meta: batch.meta?.slice() ?? new Uint8Array(0),
+      });
+    });
+  }
+
+  /**
+   * A new generation with the pages of generation `number`. The change log goes on as it is. Can
+   * itself be undone by a rollback to the generation before it.
+   */
+  rollback(number: number, now: { wallMs: number; journalMs: number }): Generation {
+    const action = `roll back to generation ${number}`;
+    const writer = this.#begin(action);
+    const target = this.#load(number);
+    if (!target) throw noGeneration(action, number);
+    const heap = [TREE.objects, TREE.farBodies] as readonly number[];
+    const keys = [...target.record.state.delta.keys()];
+    this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
+    return this.#writing(action, () => {
+      const state = this.#nextState();
+      const before = writer.bytesWritten;
+      for (const key of state.delta.keys()) {
+        if (heap.includes(treeOfKey(key))) state.delta.delete(key);
+      }
+      for (const [key, pointer] of target.record.state.delta) {
+        if (heap.includes(treeOfKey(key))) state.delta.set(key, pointer);
+      }
+      for (const tree of heap) {
+        const root = target.record.state.roots.get(tree);
+        if (root) state.roots.set(tree, root);
+      }
+      writer.mount();
+      return this.#appendRecord(state, before, {
+        generation: this.#head.record.generation + 1,
+        parent: number,
+        wallMs: now.wallMs,
+        journalMs: now.journalMs,
+        kind: 'rollback',
+        administrative: false,
+        pages: 0,
+        label: null,
+        meta: target.record.meta,
+      });
+    });
+  }
+
+  /** Sets marks (label, pinned, known good, verified) of a generation; durable on return. */
+  mark(number: number, marks: Partial<Marks>): Generation {
+    const action = `mark generation ${number}`;
+    const writer = this.#begin(action);
+    if (!this.#load(number)) throw noGeneration(action, number);
+    const key = marksPage(number);
+    this.#ensureRoom(action, 1, [deltaKey(TREE.marks, key)], this.#reserves.recovery);
+    return this.#writing(action, () => {
+      const state = this.#nextState(true);
+      const before = writer.bytesWritten;
+      const page = this.#marksPage(key);
+      writeMarks(page, number, { ...readMarks(page, number), ...marks });
+      writer.mount();
+      state.delta.set(
+        deltaKey(TREE.marks, key),
+        writer.append(TREE.marks * SPACE_SIZE + key, page),
+      );
+      this.#administrate(state, before);
+      return this.generation(number) as Generation;
+    });
+  }
+
+  /** Gives a generation a label, or takes it away with null. */
+  label(number: number, label: string | null): Generation {
+    return this.mark(number, { label: label ?? '' });
+  }
+
+  /**
+   * Copies a page of a generation into `into`; false when it was never written there. Throws
+   * PAGE_UNREADABLE when the medium does not give back what was written.
+   */
+  readPage(generation: Generation | number, page: number, into: Uint8Array): boolean {
+    assert(into.length === PAGE_BYTES, 'a buffer of one page');
+    const { state } = this.#required(generation, 'read a page').record;
+    const tree = Math.floor(page / SPACE_SIZE);
+    const pointer = tableFind(this.#reader, state, tree, page % SPACE_SIZE);
+    if (pointer === null) return false;
+    this.#reader.read(page, pointer, into);
+    return true;
+  }
+
+  /** Where the pages of a generation lie in the storage (spaces 0 and 1, ascending). */
+  *pageMap(generation: Generation | number, fromPage = 0): Generator<PagePlace, void> {
+    const { state } = this.#required(generation, 'list pages').record;
+    for (const tree of [TREE.objects, TREE.farBodies]) {
+      const from = Math.max(0, fromPage - tree * SPACE_SIZE);
+      if (from >= SPACE_SIZE) continue;
+      for (const entry of tableEntries(this.#reader, state, tree, from)) {
+        const place = this.#reader.resolve(entry);
+        // A place that does not exist is given as offset 0, whose checksum cannot match.
+        const found = place ?? { offsetBytes: 0, checksum: entry.checksum };
+        yield { page: tree * SPACE_SIZE + entry.key, ...found };
+      }
+    }
+  }
+
+  /** Pages a generation has in spaces 0 and 1. */
+  pageCount(generation: Generation | number): number {
+    const { state } = this.#required(generation, 'count pages').record;
+    return [TREE.objects, TREE.farBodies].reduce<number>(
+      (sum, tree) => sum + tableCount(this.#reader, state, tree),
+      0,
+    );
+  }
+
+  /** Appends a change record; durable on return. Answers its number. */
+  appendChange(record: Uint8Array): number {
+    const action = 'append a change record';
+    const writer = this.#begin(action);
+    const count = changePages(record.length);
+    const countMax = Math.min(UNIT_BLOCKS_MAX, this.#segments.slots - 4);
+    if (count > countMax) {
+      throw new RangeError(
+        `Cannot ${action}: it takes ${count} pages, at most ${countMax} are possible`,
+      );
+    }
+    this.#ensureRoom(action, count + 1, [], this.#reserves.change);
+    return this.#writing(action, () => {
+      writer.mount();
+      if (this.#pending.size + count > PENDING_CHANGES_MAX) {
+        this.#administrate(this.#nextState(true), writer.bytesWritten);
+      }
+      const number = this.#changePages;
+      writer.reserve(count);
+      for (const [index, page] of encodeChange(number, record).entries()) {
+        const key = number + index;
+        const pointer = writer.append(TREE.changes * SPACE_SIZE + key, page);
+        this.#pending.set(deltaKey(TREE.changes, key), pointer);
+      }
+      writer.point(UNIT.change, 0, () => {});
+      this.#changePages = number + count;
+      return number;
+    });
+  }
+
+  /** The change records from number `from` on, oldest first. */
+  *changes(from = 0): Generator<ChangeRecord, void> {
+    const state = this.#nextState(true);
+    const page = new Uint8Array(PAGE_BYTES);
+    for (let number = from; number < this.#changePages; ) {
+      if (!this.#readChangePage(state, number, page)) {
+        number++;
+        continue;
+      }
+      const length = changeLength(page, number);
+      if (length === null) {
+        number++;
+        continue;
+      }
+      const count = changePages(length);
+      const pages = new Uint8Array(count * PAGE_BYTES);
+      for (let index = 0; index < count; index++) {
+        const target = pages.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
+        this.#readChangePage(state, number + index, target);
+      }
+      yield { number, record: decodeChange(pages, length) };
+      number += count;
+    }
+  }
+
+  /** Reads and proves everything that is kept, or one generation. */
+  verify(progress?: VerifyProgress, generation?: number): VerifyReport {
+    const numbers =
+      generation === undefined
+        ? [this.#head.record.generation, ...[...this.#kept()].map((entry) => entry.number)]
+        : [generation];
+    return verifyJournal(
+      {
+        reader: this.#reader,
+        numbers,
+        state: (number) => this.#required(number, 'verify').record.state,
+        headState: this.#nextState(true),
+        notices: this.notices,
+      },
+      progress,
+    );
+  }
+
+  /** Sizes in bytes, and what opening and writing have cost so far. */
+  statistics(): {
+    partitionBytes: number;
+    segmentBytes: number;
+    segments: number;
+    segmentsFree: number;
+    bytesFree: number;
+    bytesWritten: number;
+    blocksRead: number;
+    generation: number;
+  } {
+    const { segmentBytes, count, free } = this.#segments;
+    return {
+      partitionBytes: this.#storage.sizeBytes,
+      segmentBytes,
+      segments: count - FIRST_SEGMENT,
+      segmentsFree: free,
+      bytesFree: this.#writer
+        ? this.#writer.blocksFree(this.#reserves.commit) * PAGE_BYTES
+        : Math.max(0, free - this.#reserves.commit) * segmentBytes,
+      bytesWritten: this.#writer?.bytesWritten ?? 0,
+      blocksRead: this.#reader.reads,
+      generation: this.#head.record.generation,
+    };
+  }
+
+  /** Gives the storage back. Nothing is written: everything acknowledged is durable already. */
+  close(): void {
+    this.#storage.close();
+  }
+
+  // ---- opening ----
+
+  #startWriter(found: Recovered, random: (bytes: number) => Uint8Array): LogWriter {
+    const { superblock, last } = found;
+    const blank = superblock.id.every((byte) => byte === 0);
+    if (blank) this.#id = random(16);
+    const countMax = Segments.countMax(superblock.segmentBytes);
+    const possible = Math.floor(this.#storage.sizeBytes / superblock.segmentBytes);
+    const count = Math.max(superblock.segmentCount, Math.min(possible, countMax));
+    this.#segments.grow(count);
+    const { nextPhysical } = last.body;
+    const nextIsFree = nextPhysical < count && this.#segments.sequenceAt(nextPhysical) === 0;
+    return new LogWriter(this.#storage, this.#segments, {
+      superblock: { ...superblock, id: this.#id, sizeBytes: this.#storage.sizeBytes },
+      chainEnd: {
+        sequence: last.sequence,
+        physical: last.physical,
+        checksum: last.header.checksum,
+        nextPhysical: nextIsFree ? nextPhysical : NO_SEGMENT,
+        end: found.end,
+      },
+      lastPoint: {
+        address: addressOf(found.point.header.sequence, found.point.header.slot),
+        checksum: found.point.header.checksum,
+      },
+      mount: Math.max(superblock.mount, last.header.mount) + 1,
+      salt: viewOf(random(4)).getUint32(0, true),
+    });
+  }
+
+  /** Makes what was accepted at opening durable; a new id or size goes to the medium at once. */
+  #settle(found: Recovered): void {
+    const writer = this.#begin('open journal for writing');
+    this.#writing('open journal for writing', () => {
+      this.#storage.flush();
+      const newId = found.superblock.id.some((byte, index) => byte !== this.#id[index]);
+      const grown = this.#segments.count !== found.superblock.segmentCount;
+      if ((newId || grown) && this.#segments.free > 0) writer.mount();
+    });
+  }
+
+  #takeChanges(found: Recovered): void {
+    for (const unit of found.changes) {
+      const { header } = unit;
+      for (const [index, entry] of readBlockList(unit.block, header.blocks).entries()) {
+        const address = addressOf(header.sequence, header.slot + 1 + index);
+        const key = entry.number - TREE.changes * SPACE_SIZE;
+        this.#pending.set(deltaKey(TREE.changes, key), { address, checksum: entry.checksum });
+        this.#changePages = Math.max(this.#changePages, key + 1);
+      }
+    }
+  }
+
+  // ---- generations ----
+
+  /** Numbers of the kept generations before the head, newest first. */
+  *#kept(): Generator<{ number: number; pointer: Pointer }, void> {
+    const { state, generation } = this.#head.record;
+    const window = 256;
+    for (let begin = generation - (generation % window); begin >= 0; begin -= window) {
+      const found: { number: number; pointer: Pointer }[] = [];
+      for (const entry of tableEntries(this.#reader, state, TREE.generations, begin)) {
+        if (entry.key >= begin + window || entry.key >= generation) break;
+        found.push({ number: entry.key, pointer: entry });
+      }
+      yield* found.reverse();
+    }
+  }
+
+  #load(number: number): Loaded | undefined {
+    if (number === this.#head.record.generation) return this.#head;
+    const cached = this.#loaded.get(number);
+    if (cached) return cached;
+    if (!Number.isSafeInteger(number) || number < 0) return undefined;
+    const { state } = this.#head.record;
+    const pointer = tableFind(this.#reader, state, TREE.generations, number);
+    if (pointer === null) return undefined;
+    const block = new Uint8Array(PAGE_BYTES);
+    this.#reader.read(recordNumber(number), pointer, block);
+    const header = readUnitHeader(block, this.#segments.slots);
+    const record = header && readRecord(block, unitBodyOffset(header.blocks), header.sequence);
+    if (!record || record.generation !== number) {
+      throw new StoreError(
+        'GENERATION_UNREADABLE',
+        `Cannot read generation ${number}: its record does not parse; use another generation`,
+      );
+    }
+    const loaded = { record, pointer };
+    this.#loaded.set(number, loaded);
+    if (this.#loaded.size > LOADED_MAX) {
+      const oldest = this.#loaded.keys().next();
+      if (!oldest.done) this.#loaded.delete(oldest.value);
+    }
+    return loaded;
+  }
+
+  #required(generation: Generation | number, action: string): Loaded {
+    const number = typeof generation === 'number' ? generation : generation.number;
+    const loaded = this.#load(number);
+    if (!loaded) throw noGeneration(action, number);
+    return loaded;
+  }
+
+  #describe(record: CommitRecord): Generation {
+    const page = this.#marksPage(marksPage(record.generation));
+    const marks = page ? readMarks(page, record.generation) : NO_MARKS;
+    const label = marks.label ?? record.label;
+    return {
+      number: record.generation,
+      parent: record.parent,
+      wallMs: record.wallMs,
+      journalMs: record.journalMs,
+      kind: record.kind,
+      pages: record.pages,
+      bytes: record.bytes,
+      label: label === '' ? null : label,
+      pinned: marks.pinned,
+      knownGood: marks.knownGood,
+      verified: marks.verified,
+      changes: record.changePages,
+      meta: record.meta.slice(),
+    };
+  }
+
+  #marksPage(key: number): Uint8Array {
+    const page = new Uint8Array(PAGE_BYTES);
+    const pointer = tableFind(this.#reader, this.#head.record.state, TREE.marks, key);
+    if (pointer) this.#reader.read(TREE.marks * SPACE_SIZE + key, pointer, page);
+    return page;
+  }
+
+  #readChangePage(state: TableState, number: number, into: Uint8Array): boolean {
+    const pointer = tableFind(this.#reader, state, TREE.changes, number);
+    if (pointer) this.#reader.read(TREE.changes * SPACE_SIZE + number, pointer, into);
+    return pointer !== null;
+  }
+
+  // ---- writing ----
+
+  get #reserves(): { commit: number; change: number; recovery: number } {
+    const share = Math.max(1, Math.floor((this.#segments.count - FIRST_SEGMENT) / 16));
+    const extra = Math.min(share, Math.ceil((1024 * 1024) / this.#segments.segmentBytes));
+    return { commit: 2 + 2 * extra, change: 2 + extra, recovery: 2 };
+  }
+
+  #begin(action: string): LogWriter {
+    const writer = this.#writer;
+    if (!writer) {
+      throw new StoreError('READ_ONLY', `Cannot ${action}: the journal was opened for reading`);
+    }
+    if (writer.failed) {
+      throw new StoreError(
+        'IO_FAILED',
+        `Cannot ${action}: an earlier write failed; open the journal anew`,
+      );
+    }
+    writer.wallMs = this.#wallClockMs();
+    return writer;
+  }
+
+  /** Runs a write; what the medium throws becomes one sentence. */
+  #writing<T>(action: string, body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      if (error instanceof StoreError || !(error instanceof Error)) throw error;
+      if (!this.#writer?.failed || error.message.startsWith('Bug:')) throw error;
+      throw new StoreError(
+        'IO_FAILED',
+        `Cannot ${action}: ${error.message}; nothing acknowledged is lost, open the journal anew`,
+        error,
+      );
+    }
+  }
+
+  #ensureRoom(action: string, blocks: number, keys: readonly number[], reserve: number): void {
+    const free = this.#writer?.blocksFree(reserve) ?? 0;
+    const delta = this.#head.record.state.delta.size + this.#pending.size + 1;
+    const overhead = 8 + Math.ceil(blocks / 128);
+    // The cheap bound first: a fold writes at most a path of nodes for each key.
+    let needed = blocks + overhead + 6 * (keys.length + delta);
+    if (needed > free) {
+      const all = [...this.#head.record.state.delta.keys(), ...this.#pending.keys(), ...keys];
+      needed = blocks + overhead + foldBlocksMax(all);
+    }
+    if (needed <= free) return;
+    throw new StoreError(
+      'JOURNAL_FULL',
+      `Cannot ${action}: it needs ${needed} blocks of ${PAGE_BYTES} bytes, the journal has ` +
+        `${free} besides its reserve; nothing is lost: run vacuum or use a larger partition`,
+    );
+  }
+
+  /** The head's tables with pending changes, and (for a new generation) the head in the index. */
+  #nextState(sameGeneration = false): TableState {
+    const state = copyTables(this.#head.record.state);
+    for (const [key, pointer] of this.#pending) state.delta.set(key, pointer);
+    if (!sameGeneration) {
+      const key = deltaKey(TREE.generations, this.#head.record.generation);
+      state.delta.set(key, this.#head.pointer);
+    }
+    return state;
+  }
+
+  /** Writes the head's record again with other tables: no new generation. */
+  #administrate(state: TableState, bytesBefore: number): void {
+    const { state: _, bytes, changePages: __, ...fields } = this.#head.record;
+    this.#appendRecord(state, bytesBefore, { ...fields, administrative: true }, bytes);
+  }
+
+  #appendRecord(
+    tables: TableState,
+    bytesBefore: number,
+    fields: Omit<CommitRecord, 'state' | 'bytes' | 'changePages'>,
+    bytesKept?: number,
+  ): Generation {
+    const writer = this.#writer as LogWriter;
+    let state = tables;
+    const record: CommitRecord = { ...fields, bytes: 0, changePages: this.#changePages, state };
+    const overhead = recordOverhead(record);
+    let delta = encodeDelta(
+      state.delta,
+      writer.pointSequence(),
+      PAGE_BYTES - unitBodyOffset(0) - overhead,
+    );
+    if (!delta) {
+      state = foldTables(this.#reader, state, (number, bytes) => writer.append(number, bytes));
+      record.state = state;
+    }
+    // A record beside a long block list gets a unit of its own, maybe in the next segment.
+    if (overhead + (delta?.bytes.length ?? 0) > writer.bodyRoom()) writer.closeUnit(UNIT.pages);
+    delta = encodeDelta(state.delta, writer.pointSequence(), writer.bodyRoom() - overhead);
+    assert(delta !== null, 'a record fits');
+    record.bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
+    const encoded = delta;
+    const pointer = writer.point(UNIT.commit, recordNumber(record.generation), (block, offset) =>
+      writeRecord(block, offset, record, encoded),
+    );
+    this.#head = { record, pointer };
+    this.#pending = new Map();
+    return this.#describe(record);
+  }
+}
+
+function recordPointer(found: Recovered): Pointer {
+  const { header, block, offsetBytes } = found.head;
+  return {
+    address: addressOf(header.sequence, header.slot),
+    checksum: pageChecksum(recordNumber(found.record.generation), offsetBytes, block),
+  };
+}
+
+function treeOfKey(key: number): number {
+  return Math.floor(key / TREE_SPAN);
+}
+
+function checkPage(entry: PageWrite, before: PageWrite | undefined): void {
+  const space = Math.floor(entry.page / SPACE_SIZE);
+  assert(Number.isSafeInteger(entry.page) && entry.page >= 0, 'a page number');
+  assert(space === TREE.objects || space === TREE.farBodies, 'a page of space 0 or 1');
+  assert(entry.bytes === null || entry.bytes.length === PAGE_BYTES, 'a page of 4096 bytes');
+  assert(before === undefined || before.page < entry.page, 'each page once in a batch');
+}
+
+function noGeneration(action: string, number: number): StoreError {
+  return new StoreError(
+    'NO_SUCH_GENERATION',
+    `Cannot ${action}: generation ${number} is not kept; list shows those that are`,
+  );
+}

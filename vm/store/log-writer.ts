@@ -1,0 +1,330 @@
+/**
+ * Appends units to the log: the only place that writes segments.
+ *
+ * Order on the medium: the header of a segment before its units; a unit in one write, header first.
+ * A point (commit or change record) is on the medium, with everything before it, when point()
+ * returns. A segment starts a new superblock when it is the first of this mount, when the segment
+ * before could not name it (none was free then), and every 64 segments: header and segment table
+ * are flushed first, then ring A, flush, ring B, flush. A power cut anywhere leaves an older
+ * superblock whose chain of headers leads here, or ends before here; nothing acknowledged is lost.
+ *
+ * After a failed write or flush nothing may be appended: what reached the medium is unknown until
+ * the journal is opened anew.
+ */
+import { assert } from '../base/assert.ts';
+import type { Pointer } from './block-reader.ts';
+import {
+  addressOf,
+  FIRST_SEGMENT,
+  type ListedBlock,
+  NO_SEGMENT,
+  pageChecksum,
+  SUPERBLOCK_INTERVAL,
+  tableNumber,
+  UNFLUSHED_BYTES_MAX,
+  UNIT,
+  UNIT_BLOCKS_MAX,
+  type UnitKind,
+  unitBodyOffset,
+  writeSegmentBody,
+  writeUnitHeader,
+} from './format.ts';
+import type { Segments } from './segments.ts';
+import { PAGE_BYTES, type Storage } from './storage.ts';
+import { StoreError } from './store-error.ts';
+import { type Superblock, storeSuperblock } from './superblock.ts';
+
+/** The last segment of the chain, and what a following header says about it. */
+export interface ChainEnd {
+  sequence: number;
+  physical: number;
+  checksum: number;
+  nextPhysical: number;
+  end: number;
+}
+
+export interface LogStart {
+  superblock: Superblock;
+  chainEnd: ChainEnd;
+  lastPoint: Pointer;
+  /** The mount number and salt that everything written from now on carries. */
+  mount: number;
+  salt: number;
+}
+
+/** Writes the body of a unit into its header block from `offset` on. */
+export type FillBody = (block: Uint8Array, offset: number) => void;
+
+export class LogWriter {
+  readonly #storage: Storage;
+  readonly #segments: Segments;
+  readonly #mount: number;
+  readonly #salt: number;
+  readonly #staging: Uint8Array;
+  #superblock: Superblock;
+  #chain: ChainEnd;
+  #mounted = false;
+  #slot: number;
+  #unitChecksum = 0;
+  #durable: number;
+  #lastPoint: Pointer;
+  #list: ListedBlock[] = [];
+  #unitSlot = -1;
+  #unflushedBytes = 0;
+  #segmentsSince = 0;
+  /** Wall clock for headers, set by the journal before it appends. */
+  wallMs = 0;
+  /** Bytes handed to the storage since the start. */
+  bytesWritten = 0;
+  failed = false;
+
+  constructor(storage: Storage, segments: Segments, start: LogStart) {
+    this.#storage = storage;
+    this.#segments = segments;
+    this.#mount = start.mount;
+    this.#salt = start.salt;
+    this.#superblock = start.superblock;
+    this.#chain = start.chainEnd;
+    this.#slot = segments.slots;
+    this.#lastPoint = start.lastPoint;
+    this.#durable = addressOf(start.chainEnd.sequence, start.chainEnd.end);
+    this.#staging = storage.allocate((1 + UNIT_BLOCKS_MAX) * PAGE_BYTES);
+  }
+
+  /** The superblock written last. */
+  get superblock(): Superblock {
+    return this.#superblock;
+  }
+
+  /** Sequence number of the segment being written. */
+  get sequence(): number {
+    return this.#chain.sequence;
+  }
+
+  /** The point written last. */
+  get lastPoint(): Pointer {
+    return this.#lastPoint;
+  }
+
+  /** Payload blocks that fit before the journal has to take `reserve` of its free segments. */
+  blocksFree(reserve: number): number {
+    const spare = Math.max(0, this.#segments.free - reserve);
+    const mountCost = this.#mounted ? 0 : this.#segments.tableBlocks + 2;
+    const perSegment = this.#segments.slots - 1 - Math.ceil(this.#segments.slots / 256);
+    const here = this.#mounted ? Math.max(0, this.#segments.slots - this.#slot - 2) : 0;
+    const tables = Math.ceil(spare / SUPERBLOCK_INTERVAL) * (this.#segments.tableBlocks + 2);
+    return Math.max(0, here + spare * perSegment - mountCost - tables);
+  }
+
+  /** Makes sure this mount has its segment and its superblock. */
+  mount(): void {
+    if (!this.#mounted) this.#guard(() => this.#startSegment());
+  }
+
+  /** Bytes left for a body in the header of the unit being collected. */
+  bodyRoom(): number {
+    return PAGE_BYTES - unitBodyOffset(this.#list.length);
+  }
+
+  /** Sequence number a body written by point() would get. */
+  pointSequence(): number {
+    if (this.#unitSlot < 0) this.#guard(() => this.#openUnit(1));
+    return this.#chain.sequence;
+  }
+
+  /** Bytes of the unit being collected, its header included. */
+  get pendingBytes(): number {
+    return this.#unitSlot < 0 ? PAGE_BYTES : (1 + this.#list.length) * PAGE_BYTES;
+  }
+
+  /** Makes the next unit one with room for `blocks` blocks. */
+  reserve(blocks: number): void {
+    this.closeUnit(UNIT.pages);
+    this.#guard(() => this.#openUnit(1 + blocks));
+  }
+
+  /** Appends one block to the unit being collected. */
+  append(number: number, bytes: Uint8Array): Pointer {
+    assert(bytes.length === PAGE_BYTES, 'blocks are pages');
+    const full =
+      this.#list.length === UNIT_BLOCKS_MAX ||
+      this.#unitSlot + 1 + this.#list.length >= this.#segments.slots;
+    if (this.#unitSlot >= 0 && full) this.closeUnit(UNIT.pages);
+    if (this.#unitSlot < 0) this.#guard(() => this.#openUnit(2));
+    const slot = this.#unitSlot + 1 + this.#list.length;
+    const staged = this.#staging.subarray(
+      (1 + this.#list.length) * PAGE_BYTES,
+      (2 + this.#list.length) * PAGE_BYTES,
+    );
+    staged.set(bytes);
+    const offset = this.#chain.physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
+    const checksum = pageChecksum(number, offset, staged);
+    this.#list.push({ number, checksum });
+    return { address: addressOf(this.#chain.sequence, slot), checksum };
+  }
+
+  /** Writes the collected unit as one that is no point. */
+  closeUnit(kind: UnitKind, fill?: FillBody): void {
+    if (this.#unitSlot < 0) return;
+    this.#guard(() => this.#writeUnit(kind, fill));
+  }
+
+  /**
+   * Writes the collected unit as a point and flushes. Answers where its header block lies and that
+   * block's checksum under `number`.
+   */
+  point(kind: UnitKind, number: number, fill: FillBody): Pointer {
+    return this.#guard(() => {
+      if (this.#unitSlot < 0) this.#openUnit(1);
+      const unitBytes = (1 + this.#list.length) * PAGE_BYTES;
+      if (this.#unflushedBytes + unitBytes > UNFLUSHED_BYTES_MAX) this.#flush(this.#unitSlot);
+      const slot = this.#unitSlot;
+      const header = this.#writeUnit(kind, fill);
+      this.#lastPoint = { address: addressOf(this.#chain.sequence, slot), checksum: header };
+      const offset = this.#chain.physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
+      const checksum = pageChecksum(number, offset, this.#staging.subarray(0, PAGE_BYTES));
+      this.#flush(this.#slot);
+      return { address: this.#lastPoint.address, checksum };
+    });
+  }
+
+  /** Writes a superblock starting from a fresh segment; vacuum needs two to reuse what it emptied. */
+  renewSuperblock(): void {
+    assert(this.#unitSlot < 0, 'no unit is being collected');
+    this.#guard(() => {
+      this.#segmentsSince = SUPERBLOCK_INTERVAL;
+      this.#startSegment();
+    });
+  }
+
+  #guard<T>(body: () => T): T {
+    assert(!this.failed, 'no append after a failure');
+    try {
+      return body();
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
+  }
+
+  #openUnit(slots: number): void {
+    if (!this.#mounted || this.#slot + slots > this.#segments.slots) this.#startSegment();
+    this.#unitSlot = this.#slot;
+    this.#list = [];
+  }
+
+  #writeUnit(kind: UnitKind, fill?: FillBody): number {
+    const block = this.#staging.subarray(0, PAGE_BYTES);
+    const blocks = this.#list.length;
+    assert(this.#unitSlot + 1 + blocks <= this.#segments.slots, 'a unit ends in its segment');
+    block.fill(0);
+    fill?.(block, unitBodyOffset(blocks));
+    const checksum = writeUnitHeader(
+      block,
+      {
+        kind,
+        blocks,
+        sequence: this.#chain.sequence,
+        slot: this.#unitSlot,
+        mount: this.#mount,
+        salt: this.#salt,
+        durable: this.#durable,
+        previousPoint: this.#lastPoint.address,
+        previousPointChecksum: this.#lastPoint.checksum,
+        previousUnitChecksum: this.#unitChecksum,
+      },
+      this.#list,
+    );
+    this.#write(this.#unitSlot, this.#staging.subarray(0, (1 + blocks) * PAGE_BYTES));
+    this.#unitChecksum = checksum;
+    this.#slot = this.#unitSlot + 1 + blocks;
+    this.#unitSlot = -1;
+    this.#list = [];
+    return checksum;
+  }
+
+  #write(slot: number, bytes: Uint8Array): void {
+    const { segmentBytes } = this.#segments;
+    this.#storage.write(this.#chain.physical * segmentBytes + slot * PAGE_BYTES, bytes);
+    this.#unflushedBytes += bytes.length;
+    this.bytesWritten += bytes.length;
+  }
+
+  #flush(durableSlot: number): void {
+    this.#storage.flush();
+    this.#durable = addressOf(this.#chain.sequence, durableSlot);
+    this.#unflushedBytes = 0;
+  }
+
+  #startSegment(): void {
+    const before = this.#chain;
+    const end = this.#mounted ? this.#slot : before.end;
+    const linked = before.nextPhysical !== NO_SEGMENT;
+    const physical = linked ? before.nextPhysical : this.#segments.freeAfter(before.physical, -1);
+    if (physical === NO_SEGMENT) {
+      throw new StoreError('JOURNAL_FULL', 'Cannot write to the journal: no segment is free');
+    }
+    assert(physical >= FIRST_SEGMENT, 'never the superblocks');
+    const sequence = this.#segments.sequenceMax + 1;
+    const nextPhysical = this.#segments.freeAfter(physical, physical);
+    this.#segments.use(physical, sequence);
+    this.#chain = { sequence, physical, checksum: 0, nextPhysical, end: 0 };
+    this.#unitSlot = 0;
+    this.#unitChecksum = 0;
+    this.#list = [];
+    this.#chain.checksum = this.#writeUnit(UNIT.segment, (block) =>
+      writeSegmentBody(block, {
+        nonce: this.#superblock.nonce,
+        physical,
+        nextPhysical,
+        previousSequence: before.sequence,
+        previousPhysical: before.physical,
+        previousChecksum: before.checksum,
+        previousEnd: end,
+        wallMs: this.wallMs,
+      }),
+    );
+    this.#segmentsSince++;
+    const due = !this.#mounted || !linked || this.#segmentsSince >= SUPERBLOCK_INTERVAL;
+    this.#mounted = true;
+    if (due) this.#writeSuperblock();
+  }
+
+  #writeSuperblock(): void {
+    const tableSlot = this.#slot;
+    const tableBlocks = this.#segments.tableBlocks;
+    const page = new Uint8Array(PAGE_BYTES);
+    let tableChecksum = 0;
+    for (let index = 0; index < tableBlocks; ) {
+      this.#unitSlot = this.#slot;
+      for (; index < tableBlocks && this.#list.length < UNIT_BLOCKS_MAX; index++) {
+        this.#segments.writeTableBlock(index, page);
+        this.append(tableNumber(index), page);
+      }
+      const checksum = this.#writeUnit(UNIT.table);
+      if (tableChecksum === 0) tableChecksum = checksum;
+    }
+    this.#flush(this.#slot);
+    const superblock: Superblock = {
+      ...this.#superblock,
+      number: this.#superblock.number + 1,
+      writtenMs: this.wallMs,
+      segmentCount: this.#segments.count,
+      mount: this.#mount,
+      salt: this.#salt,
+      startSequence: this.#chain.sequence,
+      startPhysical: this.#chain.physical,
+      startChecksum: this.#chain.checksum,
+      tablePhysical: this.#chain.physical,
+      tableSlot,
+      tableChecksum,
+      tableBlocks,
+    };
+    const block = this.#storage.allocate(PAGE_BYTES);
+    storeSuperblock(this.#storage, block, superblock);
+    this.bytesWritten += 2 * PAGE_BYTES;
+    this.#superblock = superblock;
+    this.#segmentsSince = 0;
+    this.#segments.release(superblock.number);
+  }
+}

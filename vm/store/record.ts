@@ -1,0 +1,247 @@
+/**
+ * Commit records: one block from which a generation opens, with nothing but its base tables.
+ *
+ *    0 u64 generation              8 u64 parent (2^48 - 1 = none)
+ *   16 f64 wall clock, ms         24 f64 journal time, ms
+ *   32 u16 kind                   34 u16 flags: 1 = administrative (the same generation again)
+ *   36 u32 pages of this commit   40 u64 bytes it appended     48 u64 change pages so far
+ *   56 u8 roots  57 u8 label bytes  58 u16 meta bytes  60 u16 delta bytes  62 u16 delta groups
+ *   64 roots, 24 bytes each: u8 tree, u8 level, u16 zero, u32 checksum, u32 sequence, u32 slot,
+ *      u64 count; then label (UTF-8), meta, delta
+ *
+ * The delta is everything that differs from the roots, cumulative since they were written: groups
+ * of one tree each, (u8 tree, varint entries, entries ascending). An entry is varint key minus the
+ * key before it (the first: the key), varint 0 = removed, else 1 + (sequence of this record minus
+ * sequence of the block), u16 slot, u32 checksum. When it outgrows the record the trees are folded:
+ * rewritten with the delta, which starts again empty.
+ */
+import { assert } from '../base/assert.ts';
+import { ByteReader, ByteWriter, getUint64, setUint64, viewOf } from '../base/bytes.ts';
+import type { Pointer } from './block-reader.ts';
+import { addressOf, getAddress, sequenceOf, setAddress, slotOf } from './format.ts';
+import type { TreeRoot } from './tree.ts';
+
+/** The trees of a record. Spaces keep their own number; space 2 is volatile and never stored. */
+export const TREE = {
+  objects: 0,
+  farBodies: 1,
+  changes: 3,
+  generations: 4,
+  marks: 5,
+  relocations: 6,
+} as const;
+export const TREE_SPAN = 2 ** 48;
+
+export const KINDS = ['format', 'checkpoint', 'rollback', 'import', 'adopt'] as const;
+export type GenerationKind = (typeof KINDS)[number];
+
+export const LABEL_BYTES_MAX = 96;
+export const META_BYTES_MAX = 256;
+const NO_PARENT = 2 ** 48 - 1;
+const ROOTS_OFFSET = 64;
+const ROOT_BYTES = 24;
+const ADMINISTRATIVE = 1;
+
+/** Roots and what changed since: the state a record describes. Delta keys: tree * 2^48 + key. */
+export interface TableState {
+  roots: Map<number, TreeRoot>;
+  delta: Map<number, Pointer>;
+}
+
+export interface CommitRecord {
+  generation: number;
+  parent: number | null;
+  wallMs: number;
+  journalMs: number;
+  kind: GenerationKind;
+  administrative: boolean;
+  pages: number;
+  bytes: number;
+  changePages: number;
+  label: string | null;
+  meta: Uint8Array;
+  state: TableState;
+}
+
+/** Cuts a label to what a record holds, at a character. */
+export function labelBytes(label: string | null, bytesMax = LABEL_BYTES_MAX): Uint8Array {
+  const bytes = new TextEncoder().encode(label ?? '');
+  if (bytes.length <= bytesMax) return bytes;
+  let end = bytesMax;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end);
+}
+
+/** The delta of a state as bytes, or null when longer than `room`. */
+export function encodeDelta(
+  delta: ReadonlyMap<number, Pointer>,
+  sequence: number,
+  room: number,
+): { bytes: Uint8Array; groups: number } | null {
+  // The shortest entry takes 2 bytes: no need to sort what cannot fit.
+  if (delta.size * 2 > room) return null;
+  const keys = Float64Array.from(delta.keys()).sort();
+  const buffer = new Uint8Array(Math.max(room, 0) + 32);
+  const writer = new ByteWriter(buffer);
+  let groups = 0;
+  for (let begin = 0; begin < keys.length; ) {
+    const tree = Math.floor((keys[begin] as number) / TREE_SPAN);
+    let end = begin;
+    while (end < keys.length && (keys[end] as number) < (tree + 1) * TREE_SPAN) end++;
+    if (writer.position + 5 > room) return null;
+    writer.byte(tree);
+    writer.varint(end - begin);
+    let before = tree * TREE_SPAN;
+    for (; begin < end; begin++) {
+      const key = keys[begin] as number;
+      const pointer = delta.get(key) as Pointer;
+      writer.varint(key - before);
+      before = key;
+      if (pointer.address === 0) writer.varint(0);
+      else {
+        const back = sequence - sequenceOf(pointer.address);
+        assert(back >= 0, 'a record points back');
+        writer.varint(1 + back);
+        writer.uint16(slotOf(pointer.address));
+        writer.uint32(pointer.checksum);
+      }
+      if (writer.position > room) return null;
+    }
+    groups++;
+  }
+  return { bytes: buffer.subarray(0, writer.position), groups };
+}
+
+/** Bytes of a record besides its delta. */
+export function recordOverhead(record: CommitRecord): number {
+  return (
+    ROOTS_OFFSET +
+    ROOT_BYTES * record.state.roots.size +
+    labelBytes(record.label).length +
+    record.meta.length
+  );
+}
+
+/** Writes a record at `offset` of a header block; `delta` comes from encodeDelta. */
+export function writeRecord(
+  block: Uint8Array,
+  offset: number,
+  record: CommitRecord,
+  delta: { bytes: Uint8Array; groups: number },
+): void {
+  const label = labelBytes(record.label);
+  assert(record.meta.length <= META_BYTES_MAX, 'meta of at most 256 bytes');
+  assert(offset + recordOverhead(record) + delta.bytes.length <= block.length, 'a record fits');
+  const view = viewOf(block.subarray(offset));
+  setUint64(view, 0, record.generation);
+  setUint64(view, 8, record.parent ?? NO_PARENT);
+  view.setFloat64(16, record.wallMs, true);
+  view.setFloat64(24, record.journalMs, true);
+  view.setUint16(32, KINDS.indexOf(record.kind), true);
+  view.setUint16(34, record.administrative ? ADMINISTRATIVE : 0, true);
+  view.setUint32(36, record.pages, true);
+  setUint64(view, 40, record.bytes);
+  setUint64(view, 48, record.changePages);
+  view.setUint8(56, record.state.roots.size);
+  view.setUint8(57, label.length);
+  view.setUint16(58, record.meta.length, true);
+  view.setUint16(60, delta.bytes.length, true);
+  view.setUint16(62, delta.groups, true);
+  let at = ROOTS_OFFSET;
+  for (const root of record.state.roots.values()) {
+    view.setUint8(at, root.tree);
+    view.setUint8(at + 1, root.level);
+    view.setUint16(at + 2, 0, true);
+    view.setUint32(at + 4, root.checksum, true);
+    setAddress(view, at + 8, root.address);
+    setUint64(view, at + 16, root.count);
+    at += ROOT_BYTES;
+  }
+  block.set(label, offset + at);
+  block.set(record.meta, offset + at + label.length);
+  block.set(delta.bytes, offset + at + label.length + record.meta.length);
+}
+
+/** Reads a record whose block checksum already matched; null when a field is impossible. */
+export function readRecord(
+  block: Uint8Array,
+  offset: number,
+  sequence: number,
+): CommitRecord | null {
+  if (offset + ROOTS_OFFSET > block.length) return null;
+  const view = viewOf(block.subarray(offset));
+  const rootCount = view.getUint8(56);
+  const labelLength = view.getUint8(57);
+  const metaLength = view.getUint16(58, true);
+  const deltaLength = view.getUint16(60, true);
+  const fixed = ROOTS_OFFSET + ROOT_BYTES * rootCount;
+  if (offset + fixed + labelLength + metaLength + deltaLength > block.length) return null;
+  const roots = readRoots(view, rootCount);
+  const kind = KINDS[view.getUint16(32, true)];
+  const generation = getUint64(view, 0);
+  const parent = getUint64(view, 8);
+  if (!roots || !kind || !Number.isSafeInteger(generation)) return null;
+  const reader = new ByteReader(block, offset + fixed);
+  const label = new TextDecoder().decode(reader.raw(labelLength));
+  const meta = reader.raw(metaLength);
+  const delta = readDelta(
+    new ByteReader(block, reader.position, reader.position + deltaLength),
+    view.getUint16(62, true),
+    sequence,
+  );
+  if (!delta) return null;
+  return {
+    generation,
+    parent: parent === NO_PARENT ? null : parent,
+    wallMs: view.getFloat64(16, true),
+    journalMs: view.getFloat64(24, true),
+    kind,
+    administrative: (view.getUint16(34, true) & ADMINISTRATIVE) !== 0,
+    pages: view.getUint32(36, true),
+    bytes: getUint64(view, 40),
+    changePages: getUint64(view, 48),
+    label: label === '' ? null : label,
+    meta,
+    state: { roots, delta },
+  };
+}
+
+function readRoots(view: DataView, count: number): Map<number, TreeRoot> | null {
+  const roots = new Map<number, TreeRoot>();
+  for (let index = 0; index < count; index++) {
+    const at = ROOTS_OFFSET + index * ROOT_BYTES;
+    const root = {
+      tree: view.getUint8(at),
+      level: view.getUint8(at + 1),
+      checksum: view.getUint32(at + 4, true),
+      address: getAddress(view, at + 8),
+      count: getUint64(view, at + 16),
+    };
+    if (root.tree > 15 || root.level > 6 || !Number.isSafeInteger(root.count)) return null;
+    roots.set(root.tree, root);
+  }
+  return roots;
+}
+
+function readDelta(
+  reader: ByteReader,
+  groups: number,
+  sequence: number,
+): Map<number, Pointer> | null {
+  const delta = new Map<number, Pointer>();
+  for (let group = 0; group < groups && !reader.failed; group++) {
+    let key = reader.byte() * TREE_SPAN;
+    const entries = reader.varint();
+    for (let entry = 0; entry < entries && !reader.failed; entry++) {
+      key += reader.varint();
+      const back = reader.varint();
+      if (back === 0) {
+        delta.set(key, { address: 0, checksum: 0 });
+        continue;
+      }
+      const address = addressOf(sequence + 1 - back, reader.uint16());
+      delta.set(key, { address, checksum: reader.uint32() });
+    }
+  }
+  return reader.failed ? null : delta;
+}

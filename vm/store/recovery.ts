@@ -1,0 +1,342 @@
+/**
+ * Finds the end of the log: from a superblock along the chain of segment headers to the last point
+ * that can be trusted. Reads a bounded amount whatever the size of the journal: two rings, the
+ * segment table, at most about 64 segment headers, the unit headers of one segment, and the payload
+ * from the durable mark of the last point on (at most 4 MiB and one unit).
+ *
+ * A point counts when (1) its unit header is valid, (2) every unit from its durable mark to itself
+ * is valid, header and payload, without a gap, (3) its record parses. What lies behind the last such
+ * point was never acknowledged. When not even the newest superblock leads to a point, an older one
+ * is tried, then all segment headers: the medium has lied, and `notices` says what was lost.
+ */
+import {
+  addressOf,
+  FIRST_SEGMENT,
+  NO_SEGMENT,
+  pageChecksum,
+  readBlockList,
+  readSegmentBody,
+  readUnitHeader,
+  type SegmentBody,
+  sequenceOf,
+  slotOf,
+  UNIT,
+  type UnitHeader,
+  unitBodyOffset,
+} from './format.ts';
+import { type CommitRecord, readRecord } from './record.ts';
+import { Segments, TABLE_ENTRIES } from './segments.ts';
+import { PAGE_BYTES, type Storage } from './storage.ts';
+import { StoreError } from './store-error.ts';
+import { findSuperblocks, type Superblock } from './superblock.ts';
+
+export interface ChainSegment {
+  physical: number;
+  sequence: number;
+  header: UnitHeader & { checksum: number };
+  body: SegmentBody;
+}
+
+export interface FoundUnit {
+  header: UnitHeader & { checksum: number };
+  block: Uint8Array;
+  offsetBytes: number;
+}
+
+export interface Recovered {
+  superblock: Superblock;
+  segments: Segments;
+  /** The last segment of the chain; a new mount continues behind it. */
+  last: ChainSegment;
+  /** Where the accepted log ends in `last`. */
+  end: number;
+  /** The last accepted point. */
+  point: FoundUnit;
+  /** The newest commit record, and the change records after it, oldest first. */
+  head: FoundUnit;
+  record: CommitRecord;
+  changes: FoundUnit[];
+  notices: string[];
+}
+
+const SCAN_BYTES = 64 * 1024;
+const CHANGES_MAX = 4096;
+
+/** Finds the head of the journal. Throws StoreError; writes nothing. */
+export function recover(storage: Storage): Recovered {
+  const { valid, damaged } = findSuperblocks(storage);
+  const newest = valid[0] as Superblock;
+  if (storage.sizeBytes < newest.segmentCount * newest.segmentBytes) {
+    throw new StoreError(
+      'PARTITION_TOO_SMALL',
+      `Cannot open journal: the partition has ${storage.sizeBytes} bytes, the journal needs ` +
+        `${newest.segmentCount * newest.segmentBytes}; use a partition at least that large`,
+    );
+  }
+  const notices: string[] = [];
+  if (damaged > 0) notices.push(`${damaged} superblock copies are damaged`);
+  for (const superblock of valid) {
+    const found = new ChainReader(storage, superblock).follow(notices);
+    if (found) return found;
+    notices.push(`superblock ${superblock.number} leads to no generation`);
+  }
+  const found = new ChainReader(storage, newest).searchAll(notices);
+  if (found) return found;
+  throw new StoreError(
+    'JOURNAL_DAMAGED',
+    'Cannot open journal: no commit record in it is intact; ' +
+      'try verify --salvage to copy what is left to another disk',
+  );
+}
+
+/** Reads the log of one superblock. */
+class ChainReader {
+  readonly #storage: Storage;
+  readonly #superblock: Superblock;
+  #segments: Segments;
+  #chain: ChainSegment[] = [];
+
+  constructor(storage: Storage, superblock: Superblock) {
+    this.#storage = storage;
+    this.#superblock = superblock;
+    this.#segments = new Segments(superblock.segmentBytes, superblock.segmentCount);
+  }
+
+  /** The usual way: segment table, chain, last point. */
+  follow(notices: string[]): Recovered | null {
+    if (!this.#readTable()) return null;
+    const start = this.#segmentAt(this.#superblock.startPhysical);
+    if (!start || start.header.checksum !== this.#superblock.startChecksum) return null;
+    this.#chain = [start];
+    this.#segments.use(start.physical, start.sequence);
+    for (let next = this.#successor(start); next; next = this.#successor(next)) {
+      this.#chain.push(next);
+      this.#segments.use(next.physical, next.sequence);
+    }
+    return this.#findTail(notices);
+  }
+
+  /** The last resort: every segment header there is, in order of sequence. */
+  searchAll(notices: string[]): Recovered | null {
+    notices.push('searched all segment headers');
+    const { segmentBytes, segmentCount } = this.#superblock;
+    this.#segments = new Segments(segmentBytes, segmentCount);
+    const all: ChainSegment[] = [];
+    for (let physical = FIRST_SEGMENT; physical < segmentCount; physical++) {
+      const segment = this.#segmentAt(physical);
+      if (segment) all.push(segment);
+    }
+    all.sort((a, b) => a.sequence - b.sequence);
+    this.#chain = all;
+    for (const segment of all) this.#segments.use(segment.physical, segment.sequence);
+    // Every segment is a place to look: a damaged one must not hide the ones before it.
+    for (let count = all.length; count > 0; count--) {
+      this.#chain = all.slice(0, count);
+      const found = this.#findTail(notices);
+      if (found) return { ...found, last: all.at(-1) as ChainSegment, end: 1 };
+    }
+    return null;
+  }
+
+  #readTable(): boolean {
+    const { tablePhysical, tableSlot, tableChecksum, tableBlocks } = this.#superblock;
+    if (tableBlocks !== this.#segments.tableBlocks) return false;
+    let slot = tableSlot;
+    for (let index = 0; index < tableBlocks; ) {
+      const unit = this.#unitAt(tablePhysical, slot);
+      if (!unit || unit.header.kind !== UNIT.table || unit.header.blocks === 0) return false;
+      if (index === 0 && unit.header.checksum !== tableChecksum) return false;
+      const payload = this.#provedPayload(unit);
+      if (!payload) return false;
+      for (let block = 0; block < unit.header.blocks; block++, index++) {
+        const bytes = payload.subarray(block * PAGE_BYTES, (block + 1) * PAGE_BYTES);
+        if (index * TABLE_ENTRIES >= this.#segments.count) return false;
+        this.#segments.readTableBlock(index, bytes);
+      }
+      slot += 1 + unit.header.blocks;
+    }
+    return true;
+  }
+
+  #successor(of: ChainSegment): ChainSegment | null {
+    const { nextPhysical } = of.body;
+    if (nextPhysical === NO_SEGMENT || this.#chain.length > this.#segments.count) return null;
+    const next = this.#segmentAt(nextPhysical);
+    if (!next || next.sequence <= of.sequence) return null;
+    const linked =
+      next.header.mount >= of.header.mount &&
+      next.body.previousSequence === of.sequence &&
+      next.body.previousPhysical === of.physical &&
+      next.body.previousChecksum === of.header.checksum;
+    return linked ? next : null;
+  }
+
+  #segmentAt(physical: number): ChainSegment | null {
+    if (physical < FIRST_SEGMENT || physical >= this.#segments.count) return null;
+    const unit = this.#unitAt(physical, 0);
+    if (!unit || unit.header.kind !== UNIT.segment || unit.header.blocks !== 0) return null;
+    const body = readSegmentBody(unit.block);
+    const ours = this.#superblock.nonce.every((byte, index) => byte === body.nonce[index]);
+    if (!ours || body.physical !== physical || unit.header.sequence === 0) return null;
+    return { physical, sequence: unit.header.sequence, header: unit.header, body };
+  }
+
+  #unitAt(physical: number, slot: number): FoundUnit | null {
+    const offsetBytes = physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
+    const block = this.#storage.allocate(PAGE_BYTES);
+    if (!tryRead(this.#storage, offsetBytes, block)) return null;
+    const header = readUnitHeader(block, this.#segments.slots);
+    return header && header.slot === slot ? { header, block, offsetBytes } : null;
+  }
+
+  #findTail(notices: string[]): Recovered | null {
+    let rejected = 0;
+    for (let index = this.#chain.length - 1; index >= 0; ) {
+      const segment = this.#chain[index] as ChainSegment;
+      const limit = this.#chain[index + 1]?.body.previousEnd ?? this.#segments.slots;
+      const units = this.#scan(segment, 1, limit);
+      for (let at = units.length - 1; at >= 0; at--) {
+        const unit = units[at] as FoundUnit;
+        if (unit.header.kind !== UNIT.commit && unit.header.kind !== UNIT.change) continue;
+        const found = this.#proved(unit) ? this.#headFrom(unit, index, notices) : null;
+        if (found) return found;
+        rejected++;
+      }
+      // Nothing here: its header names the last point written before it.
+      const address = segment.header.previousPoint;
+      const before = this.#chain.findIndex((other) => other.sequence === sequenceOf(address));
+      if (before >= 0 && before < index) index = before;
+      else if (address === 0) return null;
+      else {
+        const unit = this.#pointAt(address, segment.header.previousPointChecksum);
+        return unit && this.#headFrom(unit, -1, notices);
+      }
+      if (rejected > 0) notices.push(`${rejected} torn commits behind the last whole one`);
+      rejected = 0;
+    }
+    return null;
+  }
+
+  /** The record a point belongs to; null when it, or the changes after it, cannot be read. */
+  #headFrom(point: FoundUnit, index: number, notices: string[]): Recovered | null {
+    const changes: FoundUnit[] = [];
+    let unit: FoundUnit | null = point;
+    while (unit && unit.header.kind === UNIT.change && changes.length < CHANGES_MAX) {
+      changes.push(unit);
+      unit = this.#pointAt(unit.header.previousPoint, unit.header.previousPointChecksum);
+    }
+    if (!unit || unit.header.kind !== UNIT.commit) return null;
+    const { blocks, sequence } = unit.header;
+    const record = readRecord(unit.block, unitBodyOffset(blocks), sequence);
+    if (!record) return null;
+    const last = this.#chain.at(-1) as ChainSegment;
+    const inLast = index === this.#chain.length - 1;
+    return {
+      superblock: this.#superblock,
+      segments: this.#segments,
+      last,
+      end: inLast ? point.header.slot + 1 + point.header.blocks : 1,
+      point,
+      head: unit,
+      record,
+      changes: changes.reverse(),
+      notices,
+    };
+  }
+
+  #pointAt(address: number, checksum: number): FoundUnit | null {
+    const physical = this.#segments.physicalOf(sequenceOf(address));
+    if (physical === undefined) return null;
+    const unit = this.#unitAt(physical, slotOf(address));
+    const right =
+      unit &&
+      unit.header.checksum === checksum &&
+      addressOf(unit.header.sequence, unit.header.slot) === address &&
+      (unit.header.kind === UNIT.commit || unit.header.kind === UNIT.change);
+    return right ? unit : null;
+  }
+
+  /** Whether everything from the durable mark of a point to itself is there. */
+  #proved(point: FoundUnit): boolean {
+    const { durable, sequence } = point.header;
+    const target = this.#chain.findIndex((segment) => segment.sequence === sequence);
+    const begin = this.#chain.findIndex((segment) => segment.sequence === sequenceOf(durable));
+    if (target < 0 || begin > target) return false;
+    // A durable mark before the chain: the superblock was written after a flush of its own.
+    const first = Math.max(begin, 0);
+    for (let index = first; index <= target; index++) {
+      const segment = this.#chain[index] as ChainSegment;
+      const from = index === begin ? Math.max(1, slotOf(durable)) : 1;
+      const end =
+        index === target
+          ? point.header.slot + 1 + point.header.blocks
+          : (this.#chain[index + 1]?.body.previousEnd ?? 0);
+      const units = this.#scan(segment, from, end);
+      const last = units.at(-1);
+      const reached = last ? last.header.slot + 1 + last.header.blocks : from;
+      if (reached !== end) return false;
+      if (!units.every((unit) => this.#provedPayload(unit))) return false;
+    }
+    return true;
+  }
+
+  /** The valid units of a segment from a slot on, as far as they follow each other. */
+  #scan(segment: ChainSegment, from: number, limit: number): FoundUnit[] {
+    const units: FoundUnit[] = [];
+    const base = segment.physical * this.#segments.segmentBytes;
+    const window = this.#storage.allocate(SCAN_BYTES);
+    let windowSlot = -1;
+    let before = from === 1 ? segment.header.checksum : -1;
+    for (let slot = from; slot < limit; ) {
+      if (windowSlot < 0 || slot >= windowSlot + SCAN_BYTES / PAGE_BYTES) {
+        windowSlot = Math.min(slot, this.#segments.slots - SCAN_BYTES / PAGE_BYTES);
+        if (!tryRead(this.#storage, base + windowSlot * PAGE_BYTES, window)) break;
+      }
+      const at = (slot - windowSlot) * PAGE_BYTES;
+      const block = window.slice(at, at + PAGE_BYTES);
+      const header = readUnitHeader(block, this.#segments.slots);
+      const valid =
+        header !== null &&
+        header.kind !== UNIT.segment &&
+        header.slot === slot &&
+        header.sequence === segment.sequence &&
+        header.mount === segment.header.mount &&
+        header.salt === segment.header.salt &&
+        (before === -1 || header.previousUnitChecksum === before) &&
+        slot + 1 + header.blocks <= limit;
+      if (!valid) break;
+      units.push({ header, block, offsetBytes: base + slot * PAGE_BYTES });
+      before = header.checksum;
+      slot += 1 + header.blocks;
+    }
+    return units;
+  }
+
+  /** The payload of a unit, or null when a block of it does not match the list in the header. */
+  #provedPayload(unit: FoundUnit): Uint8Array | null {
+    return provedPayload(this.#storage, unit);
+  }
+}
+
+/** Reads and proves the payload of a unit against its block list; null when it does not match. */
+export function provedPayload(storage: Storage, unit: FoundUnit): Uint8Array | null {
+  const payload = storage.allocate(unit.header.blocks * PAGE_BYTES);
+  const begin = unit.offsetBytes + PAGE_BYTES;
+  if (payload.length > 0 && !tryRead(storage, begin, payload)) return null;
+  const list = readBlockList(unit.block, unit.header.blocks);
+  for (const [index, entry] of list.entries()) {
+    const bytes = payload.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
+    const found = pageChecksum(entry.number, begin + index * PAGE_BYTES, bytes);
+    if (found !== entry.checksum) return null;
+  }
+  return payload;
+}
+
+function tryRead(storage: Storage, offset: number, into: Uint8Array): boolean {
+  try {
+    storage.read(offset, into);
+    return true;
+  } catch {
+    return false;
+  }
+}
