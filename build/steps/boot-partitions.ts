@@ -107,5 +107,5 @@ async function makeFat(
     ...['-h', String((startMiB * MIB) / 512), '-s', fat.bits === 32 ? '1' : '4', path],
   ]);
   for (const file of files) await utimes(file, SOURCE_DATE_EPOCH, SOURCE_DATE_EPOCH);
-  await run('mcopy', ['-b', '-m', '-i', path, ...files, '::']);
+  await run('mcopy', ['-m', '-i', path, ...files, '::']);
 }
