@@ -5,6 +5,7 @@
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
 import {
+  CRASH_BLOCK_OFFSET,
   FIRST_SEGMENT,
   RING_BLOCKS,
   recordNumber,
@@ -53,6 +54,7 @@ export function formatJournal(storage: Storage, options: FormatOptions): void {
   const nothing = storage.allocate(RING_BLOCKS * PAGE_BYTES);
   storage.write(0, nothing);
   storage.write(segmentBytes, nothing);
+  storage.write(CRASH_BLOCK_OFFSET, nothing.subarray(0, PAGE_BYTES));
   formatUnversioned(storage, segmentBytes);
   storage.flush();
   const { wallClockMs } = options;

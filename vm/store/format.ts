@@ -1,7 +1,8 @@
 /**
  * The bytes of the journal, part one: where things lie, addresses, checksums, unit headers.
  *
- *   region 0    offset 0                superblock ring A (8 blocks), unversioned copy A (8 blocks)
+ *   region 0    offset 0                superblock ring A (8 blocks), unversioned copy A (7 blocks),
+ *                                       crash block
  *   region 1    offset segmentBytes     superblock ring B, unversioned copy B
  *   segment p   offset p * segmentBytes p = 2 .. segmentCount - 1
  *
@@ -34,7 +35,9 @@ import { PAGE_BYTES } from './storage.ts';
 export const FORMAT_VERSION = 1;
 export const RING_BLOCKS = 8;
 export const UNVERSIONED_OFFSET = RING_BLOCKS * PAGE_BYTES;
-export const UNVERSIONED_BYTES = 8 * PAGE_BYTES;
+export const UNVERSIONED_BYTES = 7 * PAGE_BYTES;
+/** One block in region 0 that the journal leaves alone: a dying process writes its reason there. */
+export const CRASH_BLOCK_OFFSET = UNVERSIONED_OFFSET + UNVERSIONED_BYTES;
 export const FIRST_SEGMENT = 2;
 export const SEGMENT_BYTES_MIN = 64 * 1024;
 export const SEGMENT_BYTES_MAX = 128 * 1024 * 1024;
@@ -48,7 +51,7 @@ export const UNIT_BLOCKS_MAX = 255;
 export const NO_SEGMENT = 0xffff_ffff;
 export const SPACE_SIZE = 2 ** 40;
 
-assert(UNVERSIONED_OFFSET + UNVERSIONED_BYTES <= SEGMENT_BYTES_MIN, 'region layout');
+assert(CRASH_BLOCK_OFFSET + PAGE_BYTES <= SEGMENT_BYTES_MIN, 'region layout');
 
 export const UNIT = {
   segment: 1, // first of every segment
