@@ -229,3 +229,28 @@ export const SPECIAL_SELECTORS: readonly (readonly [string, number])[] = [
   ['x', 0],
   ['y', 0],
 ];
+
+function namesOf(slots: Readonly<Record<string, number>>): string[] {
+  return Object.keys(slots).filter((name) => !name.endsWith('First'));
+}
+
+/** Own instance variables that the VM expects these classes to have, in order. */
+export const OWN_SLOTS: Readonly<Record<string, readonly string[]>> = {
+  Behavior: namesOf(BEHAVIOR),
+  ClassDescription: ['instanceVariables', 'organization'],
+  Class: Object.keys(CLASS).slice(2),
+  Metaclass: namesOf(METACLASS),
+  Shape: namesOf(SHAPE_SLOTS),
+  AdditionalMethodState: namesOf(METHOD_STATE),
+  Pragma: namesOf(PRAGMA),
+  Context: namesOf(CONTEXT),
+  MethodDictionary: ['array'],
+  Process: namesOf(PROCESS).slice(1),
+  ProcessorScheduler: namesOf(SCHEDULER),
+  LinkedList: namesOf(LINKED_LIST),
+  Semaphore: namesOf(SEMAPHORE).slice(2),
+  Message: namesOf(MESSAGE),
+  Point: namesOf(POINT),
+  Fraction: ['numerator', 'denominator'],
+  ScaledDecimal: ['numerator', 'denominator', 'scale'],
+};
