@@ -16,7 +16,7 @@ import type {
 } from './ast.ts';
 import { CompileError, placeOf } from './error.ts';
 import { type InlineKind, inlineKind } from './inline.ts';
-import type { CompileWarning, Scope } from './method-spec.ts';
+import { type CompileWarning, type Scope, TEMPS_MAX } from './method-spec.ts';
 import { allocate, type FunctionScope, LexicalScope, Loop, Variable } from './variables.ts';
 
 export type PseudoVariable = 'self' | 'super' | 'nil' | 'true' | 'false' | 'thisContext';
@@ -27,14 +27,19 @@ export type Binding =
   | { kind: 'global'; name: string }
   | { kind: 'pseudo'; name: PseudoVariable };
 
+/** The hidden temporaries of a counting loop: its limit unless that is a literal, and its counter. */
+export interface LoopVariables {
+  readonly limit: Variable | null;
+  readonly counter: Variable | null;
+}
+
 /** What generation needs to know beside the tree. */
 export interface Analysis {
   readonly bindings: ReadonlyMap<VariableNode, Binding>;
   readonly inlined: ReadonlyMap<MessageNode, InlineKind>;
   /** The scope of the method and of every block. */
   readonly scopes: ReadonlyMap<MethodNode | BlockNode, LexicalScope>;
-  /** The hidden temporary that keeps a loop's limit. */
-  readonly limits: ReadonlyMap<MessageNode, { limit: Variable; counter: Variable | null }>;
+  readonly loops: ReadonlyMap<MessageNode, LoopVariables>;
   readonly primitiveError: Variable | null;
 }
 
@@ -66,7 +71,7 @@ class Analyzer {
   readonly #bindings = new Map<VariableNode, Binding>();
   readonly #inlined = new Map<MessageNode, InlineKind>();
   readonly #scopes = new Map<MethodNode | BlockNode, LexicalScope>();
-  readonly #limits = new Map<MessageNode, { limit: Variable; counter: Variable | null }>();
+  readonly #loops = new Map<MessageNode, LoopVariables>();
   readonly #functions: FunctionScope[] = [];
   readonly #references: { variable: Variable; fn: FunctionScope }[] = [];
   readonly #warned = new Set<string>();
@@ -99,7 +104,7 @@ class Analyzer {
       bindings: this.#bindings,
       inlined: this.#inlined,
       scopes: this.#scopes,
-      limits: this.#limits,
+      loops: this.#loops,
       primitiveError,
     };
   }
@@ -118,6 +123,11 @@ class Analyzer {
     const { name } = node;
     if (PSEUDO_VARIABLES.has(name) || this.#input.scope.isReserved?.(name) === true) {
       throw this.#error(node, `"${name}", a reserved name`, 'another name for the variable');
+    }
+    if (this.#scope.variables.length >= TEMPS_MAX) {
+      const found = `more than ${TEMPS_MAX} variables`;
+      const problem = { position: node.start, found, wanted: `at most ${TEMPS_MAX}` };
+      throw new CompileError('COMPILE_LIMIT', this.#input.source, problem);
     }
     if (this.#scope.variables.some((variable) => variable.name === name)) {
       throw this.#error(node, `a second variable called "${name}"`, 'another name');
@@ -188,9 +198,10 @@ class Analyzer {
       for (const block of [receiver, ...args]) this.#inPlace(block, loop);
     } else if (kind === 'toDo' || kind === 'timesRepeat') {
       for (const arg of args.slice(0, -1)) this.#expression(arg);
-      const limit = this.#hidden('.limit');
+      const stop = kind === 'toDo' ? args[0] : receiver;
+      const limit = stop?.kind === 'literal' ? null : this.#hidden('.limit');
       const counter = kind === 'timesRepeat' ? this.#hidden('.counter') : null;
-      this.#limits.set(message, { limit, counter });
+      this.#loops.set(message, { limit, counter });
       this.#inPlace(args.at(-1), new Loop(this.#loop));
     } else {
       for (const arg of args) this.#inPlace(arg, null);

@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import type { BlockNode, Expression, MessageNode } from './ast.ts';
 import type { Generator } from './generate.ts';
 import { type InlineKind, literalStep } from './inline.ts';
+import type { Variable } from './variables.ts';
 
 type Want = 'value' | 'effect';
 
@@ -135,55 +136,62 @@ function repeatLoop(generator: Generator, message: MessageNode, want: Want): voi
 }
 
 function countingLoop(generator: Generator, message: MessageNode, want: Want): void {
-  const { code } = generator;
   const body = asBlock(message.args.at(-1));
   const step = message.selector === 'to:by:do:' ? message.args[1] : undefined;
   const counter = generator.scopeOf(body).find(body.parameters[0]?.name ?? '');
-  const loop = generator.analysis.limits.get(message);
   const stop = message.args[0];
-  assert(counter !== undefined && loop !== undefined && stop !== undefined, 'a loop has its parts');
+  const limit = generator.analysis.loops.get(message)?.limit ?? null;
+  assert(counter !== undefined && stop !== undefined, 'a loop has its parts');
   generator.storeVariable(counter, want);
-  generator.value(stop);
-  generator.storeVariable(loop.limit, 'effect');
-  const start = code.label();
-  const end = code.label();
-  code.bind(start);
-  code.at(message.at);
-  generator.pushVariable(counter);
-  generator.pushVariable(loop.limit);
-  code.send(step !== undefined && literalStep(step) === 'down' ? '>=' : '<=');
-  code.jump('jumpIfFalse', end);
-  generator.blockInPlace(body, 'effect');
-  code.at(message.at);
-  generator.pushVariable(counter);
-  if (step === undefined) code.emit('pushInteger', 1);
-  else generator.value(step);
-  code.send('+');
-  generator.storeVariable(counter, 'effect');
-  code.jump('jump', start);
-  code.bind(end);
+  if (limit !== null) {
+    generator.value(stop);
+    generator.storeVariable(limit, 'effect');
+  }
+  count(generator, message, { counter, limit, stop, step });
 }
 
 function timesRepeat(generator: Generator, message: MessageNode, want: Want): void {
   const { code } = generator;
-  const loop = generator.analysis.limits.get(message);
-  const counter = loop?.counter;
-  assert(loop !== undefined && counter !== undefined && counter !== null, 'a loop has its parts');
-  generator.storeVariable(loop.limit, want);
+  const loop = generator.analysis.loops.get(message);
+  const counter = loop?.counter ?? null;
+  const limit = loop?.limit ?? null;
+  assert(counter !== null, 'a loop has its counter');
+  if (limit !== null) generator.storeVariable(limit, want);
+  else if (want === 'effect') code.emit('pop');
   code.emit('pushInteger', 1);
   generator.storeVariable(counter, 'effect');
+  count(generator, message, { counter, limit, stop: message.receiver, step: undefined });
+}
+
+/** The loop itself, once its counter and limit are stored; the limit is a literal when not stored. */
+function count(
+  generator: Generator,
+  message: MessageNode,
+  loop: {
+    counter: Variable;
+    limit: Variable | null;
+    stop: Expression;
+    step: Expression | undefined;
+  },
+): void {
+  const { code } = generator;
+  const { counter, limit, stop, step } = loop;
   const start = code.label();
   const end = code.label();
   code.bind(start);
   code.at(message.at);
   generator.pushVariable(counter);
-  generator.pushVariable(loop.limit);
-  code.send('<=');
+  if (limit === null) generator.value(stop);
+  else generator.pushVariable(limit);
+  code.at(message.at);
+  code.send(step !== undefined && literalStep(step) === 'down' ? '>=' : '<=');
   code.jump('jumpIfFalse', end);
-  generator.blockInPlace(message.args[0], 'effect');
+  generator.blockInPlace(message.args.at(-1), 'effect');
   code.at(message.at);
   generator.pushVariable(counter);
-  code.emit('pushInteger', 1);
+  if (step === undefined) code.emit('pushInteger', 1);
+  else generator.value(step);
+  code.at(message.at);
   code.send('+');
   generator.storeVariable(counter, 'effect');
   code.jump('jump', start);

@@ -76,7 +76,7 @@ export class Generator {
 
   method(isDoIt: boolean): MethodSpec {
     const { method } = this.#home;
-    this.#checkSelectorArguments(method.parameters.length);
+    this.#checkArguments(method.parameters.length, method.start);
     this.#primitive();
     this.enterScope(this.scopeOf(method));
     this.#statements(method.statements, isDoIt);
@@ -90,10 +90,10 @@ export class Generator {
   }
 
   #block(node: BlockNode): MethodSpec {
-    this.#checkSelectorArguments(node.parameters.length);
+    this.#checkArguments(node.parameters.length, node.start);
     this.enterScope(this.scopeOf(node));
     const last = node.statements.at(-1);
-    const isNil = last === undefined || (last.kind === 'literal' && last.value.kind === 'nil');
+    const isNil = last === undefined || (last.kind === 'variable' && last.name === 'nil');
     this.#statements(node.statements, !isNil);
     this.code.at(node.end - 1);
     this.code.emit(isNil ? 'blockReturnNil' : 'blockReturnTop');
@@ -249,7 +249,7 @@ export class Generator {
 
   #send(part: MessagePart, toSuper: boolean, want: 'value' | 'effect'): void {
     for (const arg of part.args) this.value(arg);
-    this.#checkSelectorArguments(part.args.length);
+    this.#checkArguments(part.args.length, part.at);
     this.code.at(part.at);
     this.code.send(part.selector, toSuper);
     if (want === 'effect') this.code.emit('pop');
@@ -403,13 +403,13 @@ export class Generator {
     };
   }
 
-  #checkSelectorArguments(count: number): void {
-    if (count > ARGUMENTS_MAX) throw this.#limit(`${count} arguments`, `at most ${ARGUMENTS_MAX}`);
+  #checkArguments(count: number, position: number): void {
+    if (count <= ARGUMENTS_MAX) return;
+    throw this.#limit(`${count} arguments`, `at most ${ARGUMENTS_MAX}`, position);
   }
 
-  #limit(found: string, wanted: string): CompileError {
-    const problem = { position: this.#node.start, found, wanted };
-    return new CompileError('COMPILE_LIMIT', this.#home.source, problem);
+  #limit(found: string, wanted: string, position = this.#node.start): CompileError {
+    return new CompileError('COMPILE_LIMIT', this.#home.source, { position, found, wanted });
   }
 }
 

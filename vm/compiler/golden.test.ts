@@ -15,103 +15,37 @@ function print(source: string): string {
 describe('compileMethod()', () => {
   test('constants', () => {
     expect(
-      print(
-        `foo ^{1. 0. -1. 300. -300. 40000. $a. $ä. 1.5. 2/3. 3.14s2. 'x'. #y. #(1 $a). nil. true. false}`,
-      ),
+      print(`foo ^{1. 0. -1. 300. -300. 40000. $a. $ä. 1.5. 3.14s2. 'x'. #y. #(1 $a). nil. true}`),
     ).toMatchInlineSnapshot(`
       "
-      foo, arguments 0, temps 0 (), frame 5
-         0 <E7 11>        pushNewArray 17
-         2 <53>           duplicate
-         3 <51>           pushInteger 1
-         4 <51>           pushInteger 1
-         5 <71>           sendSpecial at:put:
-         6 <D8>           pop
-         7 <53>           duplicate
-         8 <E8 02>        pushInteger 2
-        10 <50>           pushInteger 0
-        11 <71>           sendSpecial at:put:
-        12 <D8>           pop
-        13 <53>           duplicate
-        14 <E8 03>        pushInteger 3
-        16 <E1 FF E8 FF>  pushInteger -1
-        20 <71>           sendSpecial at:put:
-        21 <D8>           pop
-        22 <53>           duplicate
-        23 <E8 04>        pushInteger 4
-        25 <E1 01 E8 2C>  pushInteger 300
-        29 <71>           sendSpecial at:put:
-        30 <D8>           pop
-        31 <53>           duplicate
-        32 <E8 05>        pushInteger 5
-        34 <E1 FE E8 D4>  pushInteger -300
-        38 <71>           sendSpecial at:put:
-        39 <D8>           pop
-        40 <53>           duplicate
-        41 <E8 06>        pushInteger 6
-        43 <20>           pushLiteral 40000
-        44 <71>           sendSpecial at:put:
-        45 <D8>           pop
-        46 <53>           duplicate
-        47 <E8 07>        pushInteger 7
-        49 <E9 61>        pushCharacter 97
-        51 <71>           sendSpecial at:put:
-        52 <D8>           pop
-        53 <53>           duplicate
-        54 <E8 08>        pushInteger 8
-        56 <E9 E4>        pushCharacter 228
-        58 <71>           sendSpecial at:put:
-        59 <D8>           pop
-        60 <53>           duplicate
-        61 <E8 09>        pushInteger 9
-        63 <21>           pushLiteral 1.5
-        64 <71>           sendSpecial at:put:
-        65 <D8>           pop
-        66 <53>           duplicate
-        67 <E8 0A>        pushInteger 10
-        69 <E8 02>        pushInteger 2
-        71 <E8 03>        pushInteger 3
-        73 <69>           sendSpecial /
-        74 <71>           sendSpecial at:put:
-        75 <D8>           pop
-        76 <53>           duplicate
-        77 <E8 0B>        pushInteger 11
-        79 <22>           pushLiteral 3.14s2
-        80 <71>           sendSpecial at:put:
-        81 <D8>           pop
-        82 <53>           duplicate
-        83 <E8 0C>        pushInteger 12
-        85 <23>           pushLiteral 'x'
-        86 <71>           sendSpecial at:put:
-        87 <D8>           pop
-        88 <53>           duplicate
-        89 <E8 0D>        pushInteger 13
-        91 <24>           pushLiteral #y
-        92 <71>           sendSpecial at:put:
-        93 <D8>           pop
-        94 <53>           duplicate
-        95 <E8 0E>        pushInteger 14
-        97 <25>           pushLiteral #(1 $a)
-        98 <71>           sendSpecial at:put:
-        99 <D8>           pop
-       100 <53>           duplicate
-       101 <E8 0F>        pushInteger 15
-       103 <4F>           pushNil
-       104 <71>           sendSpecial at:put:
-       105 <D8>           pop
-       106 <53>           duplicate
-       107 <E8 10>        pushInteger 16
-       109 <4D>           pushTrue
-       110 <71>           sendSpecial at:put:
-       111 <D8>           pop
-       112 <53>           duplicate
-       113 <E8 11>        pushInteger 17
-       115 <4E>           pushFalse
-       116 <71>           sendSpecial at:put:
-       117 <D8>           pop
-       118 <5C>           returnTop
+      foo, arguments 0, temps 0 (), frame 15
+         0 <51>           pushInteger 1
+         1 <50>           pushInteger 0
+         2 <E1 FF E8 FF>  pushInteger -1
+         6 <E1 01 E8 2C>  pushInteger 300
+        10 <E1 FE E8 D4>  pushInteger -300
+        14 <20>           pushLiteral 40000
+        15 <E9 61>        pushCharacter 97
+        17 <E9 E4>        pushCharacter 228
+        19 <21>           pushLiteral 1.5
+        20 <22>           pushLiteral 3.14s2
+        21 <23>           pushLiteral 'x'
+        22 <24>           pushLiteral #y
+        23 <25>           pushLiteral #(1 $a)
+        24 <4F>           pushNil
+        25 <4D>           pushTrue
+        26 <E7 8F>        pushNewArray 15 of popped
+        28 <5C>           returnTop
       "
     `);
+  });
+
+  test('a large brace, filled one by one', () => {
+    const elements = 'a foo. '.repeat(200);
+    const spec = compileMethod(`foo ^{${elements}}`, scope);
+    expect(verifySpec(spec, 2)).toBeNull();
+    expect(spec.frameSize).toBe(4);
+    expect(spec.literals[0]).toEqual({ kind: 'binding', name: 'Array' });
   });
 
   test('returns', () => {
@@ -225,9 +159,7 @@ describe('compileMethod()', () => {
   });
 
   test('ifTrue:ifFalse: for value and effect', () => {
-    expect(
-      print(`foo a ifTrue: [b foo] ifFalse: [b bar]. ^a ifFalse: [1]`),
-    ).toMatchInlineSnapshot(`
+    expect(print(`foo a ifTrue: [b foo] ifFalse: [b bar]. ^a ifFalse: [1]`)).toMatchInlineSnapshot(`
       "
       foo, arguments 0, temps 0 (), frame 1
          0 <00>           pushReceiverVariable a
@@ -372,40 +304,38 @@ describe('compileMethod()', () => {
       print(`foo | n | 1 to: a do: [:i | n := i]. ^1 to: 10 do: [:j | a foo: j]`),
     ).toMatchInlineSnapshot(`
       "
-      foo, arguments 0, temps 5 (n, .limit, .limit, i, j), frame 8
+      foo, arguments 0, temps 4 (n, .limit, i, j), frame 7
          0 <51>           pushInteger 1
-         1 <D3>           popIntoTemp 3 i
+         1 <D2>           popIntoTemp 2 i
          2 <00>           pushReceiverVariable a
          3 <D1>           popIntoTemp 1 .limit
-         4 <43>           pushTemp 3 i
+         4 <42>           pushTemp 2 i
          5 <41>           pushTemp 1 .limit
          6 <64>           sendSpecial <=
          7 <EF 0A>        jumpIfFalse to 19
-         9 <43>           pushTemp 3 i
+         9 <42>           pushTemp 2 i
         10 <D0>           popIntoTemp 0 n
-        11 <43>           pushTemp 3 i
+        11 <42>           pushTemp 2 i
         12 <51>           pushInteger 1
         13 <60>           sendSpecial +
-        14 <D3>           popIntoTemp 3 i
+        14 <D2>           popIntoTemp 2 i
         15 <E1 FF ED F1>  jump to 4
         19 <51>           pushInteger 1
-        20 <F5 04>        storeTemp 4 j
-        22 <E8 0A>        pushInteger 10
-        24 <D2>           popIntoTemp 2 .limit
-        25 <44>           pushTemp 4 j
-        26 <42>           pushTemp 2 .limit
-        27 <64>           sendSpecial <=
-        28 <EF 0C>        jumpIfFalse to 42
-        30 <00>           pushReceiverVariable a
-        31 <44>           pushTemp 4 j
-        32 <90>           send #foo: (1)
-        33 <D8>           pop
-        34 <44>           pushTemp 4 j
-        35 <51>           pushInteger 1
-        36 <60>           sendSpecial +
-        37 <D4>           popIntoTemp 4 j
-        38 <E1 FF ED EF>  jump to 25
-        42 <5C>           returnTop
+        20 <F5 03>        storeTemp 3 j
+        22 <43>           pushTemp 3 j
+        23 <E8 0A>        pushInteger 10
+        25 <64>           sendSpecial <=
+        26 <EF 0C>        jumpIfFalse to 40
+        28 <00>           pushReceiverVariable a
+        29 <43>           pushTemp 3 j
+        30 <90>           send #foo: (1)
+        31 <D8>           pop
+        32 <43>           pushTemp 3 j
+        33 <51>           pushInteger 1
+        34 <60>           sendSpecial +
+        35 <D3>           popIntoTemp 3 j
+        36 <E1 FF ED EE>  jump to 22
+        40 <5C>           returnTop
       "
     `);
   });
@@ -417,48 +347,46 @@ describe('compileMethod()', () => {
       ),
     ).toMatchInlineSnapshot(`
       "
-      foo, arguments 0, temps 4 (.limit, .limit, i, i), frame 8, non-local return
+      foo, arguments 0, temps 3 (.limit, i, i), frame 7, non-local return
          0 <E8 0A>        pushInteger 10
-         2 <D2>           popIntoTemp 2 i
-         3 <51>           pushInteger 1
-         4 <D0>           popIntoTemp 0 .limit
-         5 <42>           pushTemp 2 i
-         6 <40>           pushTemp 0 .limit
-         7 <65>           sendSpecial >=
-         8 <EF 0F>        jumpIfFalse to 25
-        10 <00>           pushReceiverVariable a
-        11 <42>           pushTemp 2 i
-        12 <90>           send #foo: (1)
-        13 <D8>           pop
-        14 <42>           pushTemp 2 i
-        15 <E1 FF E8 FE>  pushInteger -2
-        19 <60>           sendSpecial +
-        20 <D2>           popIntoTemp 2 i
-        21 <E1 FF ED EC>  jump to 5
-        25 <00>           pushReceiverVariable a
-        26 <D3>           popIntoTemp 3 i
-        27 <01>           pushReceiverVariable b
-        28 <D1>           popIntoTemp 1 .limit
-        29 <43>           pushTemp 3 i
-        30 <41>           pushTemp 1 .limit
-        31 <64>           sendSpecial <=
-        32 <EF 0C>        jumpIfFalse to 46
-        34 <00>           pushReceiverVariable a
-        35 <43>           pushTemp 3 i
-        36 <90>           send #foo: (1)
-        37 <D8>           pop
-        38 <43>           pushTemp 3 i
-        39 <21>           pushLiteral 0.5
-        40 <60>           sendSpecial +
-        41 <D3>           popIntoTemp 3 i
-        42 <E1 FF ED EF>  jump to 29
+         2 <D1>           popIntoTemp 1 i
+         3 <41>           pushTemp 1 i
+         4 <51>           pushInteger 1
+         5 <65>           sendSpecial >=
+         6 <EF 0F>        jumpIfFalse to 23
+         8 <00>           pushReceiverVariable a
+         9 <41>           pushTemp 1 i
+        10 <90>           send #foo: (1)
+        11 <D8>           pop
+        12 <41>           pushTemp 1 i
+        13 <E1 FF E8 FE>  pushInteger -2
+        17 <60>           sendSpecial +
+        18 <D1>           popIntoTemp 1 i
+        19 <E1 FF ED EC>  jump to 3
+        23 <00>           pushReceiverVariable a
+        24 <D2>           popIntoTemp 2 i
+        25 <01>           pushReceiverVariable b
+        26 <D0>           popIntoTemp 0 .limit
+        27 <42>           pushTemp 2 i
+        28 <40>           pushTemp 0 .limit
+        29 <64>           sendSpecial <=
+        30 <EF 0C>        jumpIfFalse to 44
+        32 <00>           pushReceiverVariable a
+        33 <42>           pushTemp 2 i
+        34 <90>           send #foo: (1)
+        35 <D8>           pop
+        36 <42>           pushTemp 2 i
+        37 <21>           pushLiteral 0.5
+        38 <60>           sendSpecial +
+        39 <D2>           popIntoTemp 2 i
+        40 <E1 FF ED EF>  jump to 27
+        44 <00>           pushReceiverVariable a
+        45 <01>           pushReceiverVariable b
         46 <00>           pushReceiverVariable a
-        47 <01>           pushReceiverVariable b
-        48 <00>           pushReceiverVariable a
-        49 <F9 02 00>     pushFullClosure block 1 (0 copied, outer context)
-        52 <EA 1B>        send #to:by:do: (3)
-        54 <D8>           pop
-        55 <58>           returnReceiver
+        47 <F9 02 00>     pushFullClosure block 1 (0 copied, outer context)
+        50 <EA 1B>        send #to:by:do: (3)
+        52 <D8>           pop
+        53 <58>           returnReceiver
         block, arguments 1, temps 1 (i), frame 2, non-local return
            0 <40>           pushTemp 0 i
            1 <5C>           returnTop
@@ -577,36 +505,34 @@ describe('compileMethod()', () => {
       print(`foo 1 to: 3 do: [:i | | t u | t := i. a add: [t := t + i]. u foo]`),
     ).toMatchInlineSnapshot(`
       "
-      foo, arguments 0, temps 4 (.limit, <t>, i, u), frame 7
+      foo, arguments 0, temps 3 (<t>, i, u), frame 6
          0 <51>           pushInteger 1
-         1 <D2>           popIntoTemp 2 i
-         2 <E8 03>        pushInteger 3
-         4 <D0>           popIntoTemp 0 .limit
-         5 <42>           pushTemp 2 i
-         6 <40>           pushTemp 0 .limit
-         7 <64>           sendSpecial <=
-         8 <EF 1C>        jumpIfFalse to 38
-        10 <E7 01>        pushNewArray 1
-        12 <D1>           popIntoTemp 1 <t>
-        13 <4F>           pushNil
-        14 <D3>           popIntoTemp 3 u
-        15 <42>           pushTemp 2 i
-        16 <FD 00 01>     popIntoRemoteTemp 0 in 1 <t>
-        19 <00>           pushReceiverVariable a
-        20 <41>           pushTemp 1 <t>
-        21 <42>           pushTemp 2 i
-        22 <F9 00 42>     pushFullClosure block 1 (2 copied)
-        25 <91>           send #add: (1)
-        26 <D8>           pop
-        27 <43>           pushTemp 3 u
-        28 <82>           send #foo (0)
-        29 <D8>           pop
-        30 <42>           pushTemp 2 i
-        31 <51>           pushInteger 1
-        32 <60>           sendSpecial +
-        33 <D2>           popIntoTemp 2 i
-        34 <E1 FF ED DF>  jump to 5
-        38 <58>           returnReceiver
+         1 <D1>           popIntoTemp 1 i
+         2 <41>           pushTemp 1 i
+         3 <E8 03>        pushInteger 3
+         5 <64>           sendSpecial <=
+         6 <EF 1C>        jumpIfFalse to 36
+         8 <E7 01>        pushNewArray 1
+        10 <D0>           popIntoTemp 0 <t>
+        11 <4F>           pushNil
+        12 <D2>           popIntoTemp 2 u
+        13 <41>           pushTemp 1 i
+        14 <FD 00 00>     popIntoRemoteTemp 0 in 0 <t>
+        17 <00>           pushReceiverVariable a
+        18 <40>           pushTemp 0 <t>
+        19 <41>           pushTemp 1 i
+        20 <F9 00 42>     pushFullClosure block 1 (2 copied)
+        23 <91>           send #add: (1)
+        24 <D8>           pop
+        25 <42>           pushTemp 2 u
+        26 <82>           send #foo (0)
+        27 <D8>           pop
+        28 <41>           pushTemp 1 i
+        29 <51>           pushInteger 1
+        30 <60>           sendSpecial +
+        31 <D1>           popIntoTemp 1 i
+        32 <E1 FF ED DE>  jump to 2
+        36 <58>           returnReceiver
         block, arguments 0, copied 2, temps 2 (<t>, i), frame 4
            0 <FB 00 00>     pushRemoteTemp 0 in 0 <t>
            3 <41>           pushTemp 1 i
@@ -730,104 +656,6 @@ describe('compileMethod()', () => {
            0 <4F>           pushNil
            1 <FC 00 00>     storeRemoteTemp 0 in 0 <code>
            4 <5E>           blockReturnTop
-      "
-    `);
-  });
-
-  test('a large brace', () => {
-    expect(
-      print(`foo ^{1. 2. 3. 4. 5. 6. 7. 8. 9. 10. 11. 12. 13. 14. 15. a foo. nil}`),
-    ).toMatchInlineSnapshot(`
-      "
-      foo, arguments 0, temps 0 (), frame 4
-         0 <E7 11>        pushNewArray 17
-         2 <53>           duplicate
-         3 <51>           pushInteger 1
-         4 <51>           pushInteger 1
-         5 <71>           sendSpecial at:put:
-         6 <D8>           pop
-         7 <53>           duplicate
-         8 <E8 02>        pushInteger 2
-        10 <E8 02>        pushInteger 2
-        12 <71>           sendSpecial at:put:
-        13 <D8>           pop
-        14 <53>           duplicate
-        15 <E8 03>        pushInteger 3
-        17 <E8 03>        pushInteger 3
-        19 <71>           sendSpecial at:put:
-        20 <D8>           pop
-        21 <53>           duplicate
-        22 <E8 04>        pushInteger 4
-        24 <E8 04>        pushInteger 4
-        26 <71>           sendSpecial at:put:
-        27 <D8>           pop
-        28 <53>           duplicate
-        29 <E8 05>        pushInteger 5
-        31 <E8 05>        pushInteger 5
-        33 <71>           sendSpecial at:put:
-        34 <D8>           pop
-        35 <53>           duplicate
-        36 <E8 06>        pushInteger 6
-        38 <E8 06>        pushInteger 6
-        40 <71>           sendSpecial at:put:
-        41 <D8>           pop
-        42 <53>           duplicate
-        43 <E8 07>        pushInteger 7
-        45 <E8 07>        pushInteger 7
-        47 <71>           sendSpecial at:put:
-        48 <D8>           pop
-        49 <53>           duplicate
-        50 <E8 08>        pushInteger 8
-        52 <E8 08>        pushInteger 8
-        54 <71>           sendSpecial at:put:
-        55 <D8>           pop
-        56 <53>           duplicate
-        57 <E8 09>        pushInteger 9
-        59 <E8 09>        pushInteger 9
-        61 <71>           sendSpecial at:put:
-        62 <D8>           pop
-        63 <53>           duplicate
-        64 <E8 0A>        pushInteger 10
-        66 <E8 0A>        pushInteger 10
-        68 <71>           sendSpecial at:put:
-        69 <D8>           pop
-        70 <53>           duplicate
-        71 <E8 0B>        pushInteger 11
-        73 <E8 0B>        pushInteger 11
-        75 <71>           sendSpecial at:put:
-        76 <D8>           pop
-        77 <53>           duplicate
-        78 <E8 0C>        pushInteger 12
-        80 <E8 0C>        pushInteger 12
-        82 <71>           sendSpecial at:put:
-        83 <D8>           pop
-        84 <53>           duplicate
-        85 <E8 0D>        pushInteger 13
-        87 <E8 0D>        pushInteger 13
-        89 <71>           sendSpecial at:put:
-        90 <D8>           pop
-        91 <53>           duplicate
-        92 <E8 0E>        pushInteger 14
-        94 <E8 0E>        pushInteger 14
-        96 <71>           sendSpecial at:put:
-        97 <D8>           pop
-        98 <53>           duplicate
-        99 <E8 0F>        pushInteger 15
-       101 <E8 0F>        pushInteger 15
-       103 <71>           sendSpecial at:put:
-       104 <D8>           pop
-       105 <53>           duplicate
-       106 <E8 10>        pushInteger 16
-       108 <00>           pushReceiverVariable a
-       109 <80>           send #foo (0)
-       110 <71>           sendSpecial at:put:
-       111 <D8>           pop
-       112 <53>           duplicate
-       113 <E8 11>        pushInteger 17
-       115 <4F>           pushNil
-       116 <71>           sendSpecial at:put:
-       117 <D8>           pop
-       118 <5C>           returnTop
       "
     `);
   });
