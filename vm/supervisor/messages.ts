@@ -62,6 +62,11 @@ export type FromVm =
 export interface CommitMessage {
   readonly kind: 'commit';
   readonly ticket: number;
+  /**
+   * The last failed ticket the vm knows of. Pages of a failed commit are in no generation, so the
+   * store refuses every commit made before the vm has heard of the failure and staged them again.
+   */
+  readonly afterFailure: number;
   readonly pages: Float64Array;
   readonly staging: SharedArrayBuffer;
 }
@@ -90,8 +95,15 @@ export interface GenerationLine {
 /** Requests of the supervisor to the store; each is answered once, by id. */
 export interface StoreRequests {
   open: {
-    request: { path: string; baseBytes: number; write: boolean; scratch: boolean };
-    reply: { head: GenerationLine; id: string; crash: CrashReason | null };
+    request: { path: string; write: boolean; scratch: boolean };
+    /** `baseBytes`: where in the file the journal begins. */
+    reply: {
+      head: GenerationLine;
+      id: string;
+      baseBytes: number;
+      crash: CrashReason | null;
+      notices: readonly string[];
+    };
   };
   list: { request: Record<never, never>; reply: GenerationLine[] };
   /** Fills the pager's map for the generation and answers how many pages it has. */
@@ -99,10 +111,13 @@ export interface StoreRequests {
   rollback: { request: { generation: number }; reply: GenerationLine };
   label: { request: { generation: number; label: string }; reply: GenerationLine };
   verify: { request: Record<never, never>; reply: { sentence: string; ok: boolean } };
-  change: { request: { record: ChangeRecord }; reply: null };
+  /** Appends to the change log, flushed; a do-it (change 0) is given its number, which is answered. */
+  change: { request: { record: ChangeRecord }; reply: number };
   changes: { request: { last: number }; reply: ChangeRecord[] };
   setCounter: { request: { name: string; value: number }; reply: null };
   counter: { request: { name: string }; reply: number };
+  /** Commits of the vm that runs, or ran, are no longer taken. */
+  detachVm: { request: Record<never, never>; reply: null };
   close: { request: Record<never, never>; reply: null };
 }
 export type StoreRequestName = keyof StoreRequests;

@@ -23,24 +23,38 @@ import type { StoreClient } from './store-client.ts';
 
 /** A running vm thread. */
 export interface VmHandle {
+  /** Sends a message and wakes the vm, or interrupts what runs. */
   post(message: ToVm): void;
-  /** Raises the interrupt word; with `user` the running process is to be stopped. */
-  interrupt(user: boolean): void;
   /** Counts the vm's turns: unchanged means that it did nothing. */
   runs(): number;
   terminate(): Promise<void>;
 }
 
+/** What a vm is started with. */
+export interface VmStart {
+  readonly generation: number;
+  /** The generations there are, newest first. */
+  readonly generations: readonly GenerationLine[];
+  onMessage(message: FromVm): void;
+  /** Says why the vm ended by itself. */
+  onDeath(reason: string): void;
+}
+
 /** What the supervisor needs from whoever hosts it. */
 export interface SupervisorHost {
-  /** Starts a vm on the generation the region now shows. `onDeath` says why it ended by itself. */
-  startVm(onMessage: (message: FromVm) => void, onDeath: (reason: string) => void): VmHandle;
+  /** Starts a vm on the generation the region now shows. */
+  startVm(start: VmStart): VmHandle;
   /** Empties the region: the next vm sees only what the store then puts into the map. */
   resetRegion(): void;
   /** Restarts or switches off what we run on; a host program just ends. */
   leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never>;
   nowMs(): number;
+  /** The end of the console's input is the end of everything: so on a PC, never on the appliance. */
+  readonly endsWithConsole: boolean;
 }
+
+/** When the recovery menu is offered at the start. */
+export type MenuOffer = 'never' | 'at once' | { readonly withinMs: number };
 
 /** How an evaluation ended. */
 export type Outcome =
@@ -97,12 +111,16 @@ export class Supervisor {
   }
 
   /** The whole life of a machine with a person at its console; returns only by `leave`. */
-  async live(head: GenerationLine, crash: CrashReason | null, menuMs: number): Promise<never> {
+  async live(
+    head: GenerationLine,
+    crash: CrashReason | null,
+    { menu }: { menu: MenuOffer },
+  ): Promise<never> {
     let generation: number | null = head.number;
     if (crash !== null) {
       this.#console.print(`The machine restarted: ${describeCrash(crash)}.`);
       generation = await this.#menu();
-    } else if (menuMs > 0 && (await this.#offerMenu(menuMs))) {
+    } else if (menu === 'at once' || (menu !== 'never' && (await this.#offerMenu(menu.withinMs)))) {
       generation = await this.#menu();
     }
     for (;;) {
@@ -127,13 +145,15 @@ export class Supervisor {
     this.#generation = generation;
     this.#death = null;
     const ready = Promise.withResolvers<void>();
-    this.#vm = this.#host.startVm(
-      (message) => (message.kind === 'ready' ? ready.resolve() : this.#fromVm(message)),
-      (reason) => {
-        this.#died(reason);
+    this.#vm = this.#host.startVm({
+      generation,
+      generations: await this.#store.call('list', {}),
+      onMessage: (message) => (message.kind === 'ready' ? ready.resolve() : this.#fromVm(message)),
+      onDeath: (reason) => {
+        if (this.#vm !== null) this.#died(reason);
         ready.reject(new Error(`Cannot start generation ${generation}: ${reason}`));
       },
-    );
+    });
     await ready.promise;
     this.#commitMs = this.#host.nowMs();
     this.#runsAtCommit = this.#vm.runs();
@@ -147,13 +167,14 @@ export class Supervisor {
     this.#policyTimer = null;
     const vm = this.#vm;
     this.#vm = null;
-    if (vm !== null) await vm.terminate();
+    if (vm === null) return;
+    await vm.terminate();
+    await this.#store.call('detachVm', {});
   }
 
   /** Evaluates one piece of source; resolves when its answer is durable. */
   async evaluate(source: string): Promise<Outcome> {
-    const change = this.#nextId;
-    await this.#logChange(change, 'doit', source);
+    const change = await this.#logChange(0, 'doit', source);
     const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source }));
     await this.#logChange(change, 'outcome', outcomeText(outcome));
     return outcome;
@@ -182,7 +203,7 @@ export class Supervisor {
     for (;;) {
       const event = await this.#console.readLine(PROMPT);
       if (this.#death !== null) return this.#tellDeath();
-      if (event.kind === 'end') await this.#leave('exit');
+      if (event.kind === 'end' && this.#host.endsWithConsole) await this.#leave('exit');
       if (event.kind !== 'line' || event.text.trim() === '') continue;
       const outcome = await this.evaluate(event.text);
       const goesOn = await this.#show(outcome, event.text);
@@ -287,8 +308,10 @@ export class Supervisor {
 
   #errorFromVm(message: Extract<FromVm, { kind: 'error' }>): void {
     const { id, description, frames } = message;
-    if (id !== null)
-      return this.#finish(id, message.ticket, { kind: 'error', description, frames });
+    if (id !== null) {
+      this.#finish(id, message.ticket, { kind: 'error', description, frames });
+      return;
+    }
     const lines = frames.slice(0, 10).map((frame) => `${describeFrame(frame)}\n`);
     this.#console.write(
       `Process ${message.process} stopped: ${description}\n${lines.join('')}It stays suspended.\n`,
@@ -350,7 +373,7 @@ export class Supervisor {
       return;
     }
     if (this.#interruptMs === 0) this.#interruptMs = now;
-    vm.interrupt(true);
+    vm.post({ kind: 'interrupt' });
   }
 
   #died(reason: string): void {
@@ -389,7 +412,8 @@ export class Supervisor {
     return this.#host.leave(how);
   }
 
-  async #logChange(change: number, kind: 'doit' | 'outcome', text: string): Promise<void> {
+  /** Writes a line of the change log, durable on return; answers its number. */
+  async #logChange(change: number, kind: 'doit' | 'outcome', text: string): Promise<number> {
     const record = {
       wallMs: this.#host.nowMs(),
       author: 'console',
@@ -399,9 +423,10 @@ export class Supervisor {
       text,
     };
     try {
-      await this.#store.call('change', { record });
+      return await this.#store.call('change', { record });
     } catch (error) {
       this.#sayCommitTrouble(error instanceof Error ? error.message : String(error));
+      return change;
     }
   }
 }
@@ -420,7 +445,8 @@ function outcomeText(outcome: Outcome): string {
   }
 }
 
-function describeFrame(frame: FrameLine): string {
+/** A line of a stack. */
+export function describeFrame(frame: FrameLine): string {
   return `  ${frame.description}${frame.line === null ? '' : ` (line ${frame.line})`}`;
 }
 

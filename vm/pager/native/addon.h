@@ -7,6 +7,11 @@
 #ifndef PALIMPSEST_ADDON_H
 #define PALIMPSEST_ADDON_H
 
+/* O_DIRECT, OFD locks, strerrorname_np: this header is the first that every file includes. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <node_api.h>
 #include <stdbool.h>
 #include <stddef.h>

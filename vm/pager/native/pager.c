@@ -28,6 +28,8 @@
 #include <unistd.h>
 
 #define WINDOW_PAGES 16u
+/* A Character's identity hash is its code point: HASH_SHIFT of vm/objects/layout.ts. */
+#define CHARACTER_HASH_SHIFT 10
 
 static struct {
   bool running;
@@ -81,9 +83,10 @@ static void report_unreadable(uint64_t page, int error) {
 
 static void synthesize_characters(uint64_t page) {
   uint32_t *words = (uint32_t *)pager.buffer;
+  uint32_t code_point = (uint32_t)(page - pager.characters_first) * (PAGE_BYTES / 8);
   for (unsigned i = 0; i < PAGE_BYTES / 4; i += 2) {
     words[i] = pager.character_class_word;
-    words[i + 1] = 0;
+    words[i + 1] = code_point++ << CHARACTER_HASH_SHIFT;
   }
   install(page, pager.buffer);
 }

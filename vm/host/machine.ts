@@ -1,0 +1,206 @@
+/**
+ * One Smalltalk machine in this process: its threads started and connected. The appliance's PID 1 and
+ * the program on a PC are this same machine; they differ in the terminal, in what "leave" means and in
+ * whether a native death restarts the machine.
+ *
+ *   main thread ── store worker (journal)        C thread (pager) serves the region's faults
+ *        └──────── vm worker (interpreter, heap) ──commits──▶ store worker
+ */
+import { join } from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { CHARACTER_CLASS_WORD } from '../memory/heap-start.ts';
+import {
+  CHAR_END,
+  CHAR0,
+  CONTROL,
+  INTERRUPT,
+  OLD_START,
+  PAGE_BYTES,
+  REGION_WORDS_MAX,
+  REMEMBERED_END,
+  ROOT_START,
+  START_TABLE_START,
+  SURVIVOR_A_START,
+  SURVIVOR_END,
+  WORD_BYTES,
+} from '../objects/layout.ts';
+import type { Console } from '../supervisor/console.ts';
+import { type FromVm, SIGNAL, SIGNAL_WORDS, type StoreRequests } from '../supervisor/messages.ts';
+import { type FromStore, StoreClient } from '../supervisor/store-client.ts';
+import {
+  Supervisor,
+  type SupervisorHost,
+  type VmHandle,
+  type VmStart,
+} from '../supervisor/supervisor.ts';
+import { type Addon, loadAddon } from './addon.ts';
+import type { StoreWorkerData } from './store-worker.ts';
+import type { VmWorkerData } from './vm-worker.ts';
+
+export interface MachineOptions {
+  /** File, image or device with the journal. */
+  readonly path: string;
+  /** Nothing that happens is kept: the file is only read. */
+  readonly scratch: boolean;
+  readonly console: Console;
+  /** PID 1: a native death leaves its reason in the journal and restarts the machine. */
+  readonly leaveCrashes: boolean;
+  readonly endsWithConsole: boolean;
+  readonly leave: SupervisorHost['leave'];
+}
+
+const REGION_BYTES = REGION_WORDS_MAX * WORD_BYTES;
+/** Stack of the vm's thread: the interpreter bounds its depth well below (DEPTH_MAX). */
+const VM_STACK_MIB = 16;
+/** V8's own heap in the vm's thread: caches and decoded methods, never Smalltalk objects. */
+const VM_V8_HEAP_MIB = 512;
+
+/** Room for the tickets of one vm thread: a later thread's are always higher. */
+const TICKETS_PER_VM = 2 ** 32;
+
+/** The parts of the region whose pages come from the journal (or are synthesized). */
+const PAGED_RANGES: readonly (readonly [number, number])[] = [
+  [ROOT_START, REMEMBERED_END],
+  [SURVIVOR_A_START, SURVIVOR_END],
+  [CHAR0, CHAR_END],
+  [START_TABLE_START, OLD_START],
+  [OLD_START, REGION_WORDS_MAX],
+];
+
+export class Machine {
+  readonly addon: Addon;
+  readonly supervisor: Supervisor;
+  readonly opened: StoreRequests['open']['reply'];
+  readonly store: StoreClient;
+
+  /** Opens the journal and makes the threads. Rejects with a StoreError's sentence. */
+  static async open(options: MachineOptions): Promise<Machine> {
+    const addon = loadAddon();
+    addon.reserve(REGION_BYTES);
+    const signals = new SharedArrayBuffer(SIGNAL_WORDS * 4);
+    const { store, worker } = startStore(options, signals);
+    const { path, scratch } = options;
+    try {
+      const opened = await store.call('open', { path, write: true, scratch });
+      startPager(addon, path, opened.baseBytes);
+      return new Machine({ options, addon, signals, store, worker, opened });
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  private constructor(parts: {
+    options: MachineOptions;
+    addon: Addon;
+    signals: SharedArrayBuffer;
+    store: StoreClient;
+    worker: Worker;
+    opened: StoreRequests['open']['reply'];
+  }) {
+    const { options, addon, signals, store, worker, opened } = parts;
+    this.addon = addon;
+    this.store = store;
+    this.opened = opened;
+    let count = 0;
+    this.supervisor = new Supervisor(options.console, store, {
+      startVm: (start) => {
+        const vmData = {
+          signals,
+          regionBytes: REGION_BYTES,
+          firstTicket: ++count * TICKETS_PER_VM,
+          signalStack: options.leaveCrashes,
+        };
+        return startVm({ addon, worker, vmData, start });
+      },
+      resetRegion: () => addon.resetRegion(),
+      leave: options.leave,
+      nowMs: () => Date.now(),
+      endsWithConsole: options.endsWithConsole,
+    });
+  }
+}
+
+function workerFile(name: string): string {
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  return join(import.meta.dirname, `${name}.${extension}`);
+}
+
+function startStore(
+  options: MachineOptions,
+  signals: SharedArrayBuffer,
+): { store: StoreClient; worker: Worker } {
+  const workerData: StoreWorkerData = { signals, leaveCrashes: options.leaveCrashes };
+  const worker = new Worker(workerFile('store-worker'), { workerData });
+  const store = new StoreClient((call) => worker.postMessage(call));
+  worker.on('message', (message: FromStore) => store.receive(message));
+  worker.on('error', (error: Error) => {
+    const reason = `the journal's thread has stopped: ${error.message}`;
+    options.console.write(`${reason}\nNothing more can be saved; what was saved is safe.\n`);
+    store.fail(reason);
+  });
+  return { store, worker };
+}
+
+function startPager(addon: Addon, path: string, baseBytes: number): void {
+  const ranges = PAGED_RANGES.flatMap(([start, end]) => [
+    start * WORD_BYTES,
+    (end - start) * WORD_BYTES,
+  ]);
+  addon.startPager(
+    path,
+    baseBytes,
+    CHARACTER_CLASS_WORD,
+    CHAR0 * WORD_BYTES,
+    CHAR_END * WORD_BYTES,
+    Float64Array.from(ranges),
+  );
+}
+
+/** Starts a vm thread with its own line to the store. */
+function startVm(parts: {
+  addon: Addon;
+  worker: Worker;
+  vmData: Pick<VmWorkerData, 'signals' | 'regionBytes' | 'firstTicket' | 'signalStack'>;
+  start: VmStart;
+}): VmHandle {
+  const { addon, worker, vmData, start } = parts;
+  const { port1: storeSide, port2: storePort } = new MessageChannel();
+  worker.postMessage({ kind: 'attachVm', port: storeSide }, [storeSide]);
+  const { generation, generations } = start;
+  const workerData: VmWorkerData = { ...vmData, storePort, generation, generations };
+  const vm = new Worker(workerFile('vm-worker'), {
+    workerData,
+    transferList: [storePort],
+    resourceLimits: { stackSizeMb: VM_STACK_MIB, maxOldGenerationSizeMb: VM_V8_HEAP_MIB },
+  });
+  const signals = new Int32Array(vmData.signals);
+  const control = new Int32Array(addon.view(0, PAGE_BYTES));
+  let over = false;
+  const died = (reason: string): void => {
+    if (over) return;
+    over = true;
+    start.onDeath(reason);
+  };
+  vm.on('message', (message: FromVm) => {
+    if (!over) start.onMessage(message);
+  });
+  vm.on('error', (error) => died(error instanceof Error ? error.message : String(error)));
+  vm.on('exit', (code) => died(`its thread ended with status ${code}`));
+  const wake = (bits: number): void => {
+    Atomics.or(control, CONTROL.interrupt, bits);
+    Atomics.add(signals, SIGNAL.wake, 1);
+    Atomics.notify(signals, SIGNAL.wake);
+  };
+  return {
+    post: (message) => {
+      vm.postMessage(message);
+      wake(message.kind === 'interrupt' ? INTERRUPT.userInterrupt : INTERRUPT.host);
+    },
+    runs: () => Atomics.load(signals, SIGNAL.runs),
+    terminate: async () => {
+      over = true;
+      await vm.terminate();
+    },
+  };
+}

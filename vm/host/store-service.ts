@@ -1,0 +1,175 @@
+/**
+ * The journal as the supervisor asks for it: each request of messages.ts carried out. Kept apart from
+ * the thread so that the appliance, the command line and the tests drive the same code.
+ */
+import { randomBytes } from 'node:crypto';
+import { assert } from '../base/assert.ts';
+import type { PageMap } from '../pager/page-map.ts';
+import { pageChecksum } from '../store/format.ts';
+import { type Generation, Journal } from '../store/journal.ts';
+import { PAGE_BYTES, type Storage } from '../store/storage.ts';
+import { StoreError } from '../store/store-error.ts';
+import { decodeChangeRecord, encodeChangeRecord } from '../supervisor/change-record.ts';
+import type {
+  CrashReason,
+  GenerationLine,
+  StoreRequestName,
+  StoreRequests,
+} from '../supervisor/messages.ts';
+import { CRASH_OFFSET, parseCrashBlock } from './crash-block.ts';
+import { ScratchStorage } from './scratch-storage.ts';
+import type { JournalFile } from './storage-file.ts';
+
+export interface StoreServiceOptions {
+  /** Opens the file, image partition or device that holds the journal. */
+  readonly openStorage: (path: string, write: boolean) => JournalFile;
+  /** Called with an open journal's file: where a native death is to leave its reason. */
+  readonly armCrashHandler: (file: JournalFile, offsetBytes: number) => void;
+  /** The pager's map; asked for when a generation is to be shown in the region. */
+  readonly map: () => PageMap;
+  readonly progress: (done: number, total: number) => void;
+}
+
+type Handlers = {
+  [N in StoreRequestName]: (request: StoreRequests[N]['request']) => StoreRequests[N]['reply'];
+};
+
+const NO_BYTES = new Uint8Array(0);
+
+export class StoreService {
+  readonly #options: StoreServiceOptions;
+  #opened: Journal | null = null;
+  #storage: Storage | null = null;
+  #journalMsAtOpen = 0;
+  #openedAtMs = 0;
+
+  readonly #handlers: Handlers = {
+    open: (request) => this.#open(request),
+    list: () => this.#journal.generations().map(lineOf),
+    fillMap: ({ generation }) => this.#fillMap(generation),
+    rollback: ({ generation }) => lineOf(this.#journal.rollback(generation, this.#now())),
+    label: ({ generation, label }) => lineOf(this.#journal.label(generation, label)),
+    verify: () => this.#verify(),
+    change: ({ record }) => this.#journal.appendChange(encodeChangeRecord(record)),
+    changes: ({ last }) => this.#changes(last),
+    setCounter: ({ name, value }) => {
+      this.#journal.unversioned.write(name, new TextEncoder().encode(String(value)));
+      return null;
+    },
+    counter: ({ name }) => {
+      const bytes = this.#journal.unversioned.read(name);
+      return bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes));
+    },
+    detachVm: () => null, // The thread has closed the line.
+    close: () => {
+      this.#opened?.close();
+      this.#opened = null;
+      return null;
+    },
+  };
+
+  constructor(options: StoreServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Carries out one request. Throws StoreError with one sentence when it cannot. */
+  handle<N extends StoreRequestName>(name: N, request: unknown): StoreRequests[N]['reply'] {
+    const handler: (request: StoreRequests[N]['request']) => StoreRequests[N]['reply'] =
+      this.#handlers[name];
+    return handler(request as StoreRequests[N]['request']);
+  }
+
+  /** Makes staged pages (numbers, and their bytes one after the other) a generation; its number. */
+  commit(pages: Float64Array, bytes: Uint8Array): number {
+    const writes = Array.from(pages, (page, index) => ({
+      page,
+      bytes: bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES),
+    }));
+    return this.#journal.commit({ pages: writes, ...this.#now() }).number;
+  }
+
+  get #journal(): Journal {
+    assert(this.#opened !== null, 'the journal is not open');
+    return this.#opened;
+  }
+
+  #open({
+    path,
+    write,
+    scratch,
+  }: StoreRequests['open']['request']): StoreRequests['open']['reply'] {
+    const file = this.#options.openStorage(path, write && !scratch);
+    this.#storage = scratch ? new ScratchStorage(file) : file;
+    this.#opened = Journal.open(this.#storage, {
+      write,
+      wallClockMs: () => Date.now(),
+      random: (count) => randomBytes(count),
+    });
+    this.#journalMsAtOpen = this.#opened.head.journalMs;
+    this.#openedAtMs = performance.now();
+    const crash: CrashReason | null = scratch ? null : this.#takeCrash(this.#storage, write);
+    if (write && !scratch) this.#options.armCrashHandler(file, CRASH_OFFSET);
+    const { head, id, notices } = this.#opened;
+    return { head: lineOf(head), id, baseBytes: file.baseBytes, crash, notices };
+  }
+
+  /** Reads the last words of the boot before, and removes them: they are told once. */
+  #takeCrash(storage: Storage, write: boolean): CrashReason | null {
+    const block = storage.allocate(PAGE_BYTES);
+    storage.read(CRASH_OFFSET, block);
+    const crash = parseCrashBlock(block);
+    if (crash !== null && write) {
+      storage.write(CRASH_OFFSET, storage.allocate(PAGE_BYTES));
+      storage.flush();
+    }
+    return crash;
+  }
+
+  #fillMap(generation: number): number {
+    if (this.#journal.generation(generation) === undefined) {
+      throw new StoreError(
+        'NO_SUCH_GENERATION',
+        `Cannot start generation ${generation}: the journal does not have it, "list" shows which it has`,
+      );
+    }
+    const map = this.#options.map();
+    let count = 0;
+    for (const { page, offsetBytes, checksum } of this.#journal.pageMap(generation)) {
+      if (page >= map.pageCount) break; // Spaces above 0 are not paged into the region.
+      map.set(page, offsetBytes, checksum, pageChecksum(page, offsetBytes, NO_BYTES));
+      count++;
+    }
+    return count;
+  }
+
+  #verify(): { sentence: string; ok: boolean } {
+    const report = this.#journal.verify(({ generations, of }) =>
+      this.#options.progress(generations, of),
+    );
+    const [first] = report.problems;
+    const checked = `${report.generations} generations, ${report.blocks} blocks checked`;
+    return {
+      ok: report.ok,
+      sentence:
+        first === undefined
+          ? `${checked}: all is well.`
+          : `${checked}: ${report.problems.length} damaged, the first: ${first.message}`,
+    };
+  }
+
+  #changes(last: number): StoreRequests['changes']['reply'] {
+    return [...this.#journal.changes()]
+      .slice(-last)
+      .flatMap(({ number, record }) => decodeChangeRecord(number, record) ?? []);
+  }
+
+  #now(): { wallMs: number; journalMs: number } {
+    const elapsed = Math.round(performance.now() - this.#openedAtMs);
+    return { wallMs: Date.now(), journalMs: this.#journalMsAtOpen + elapsed };
+  }
+}
+
+function lineOf(generation: Generation): GenerationLine {
+  const { number, parent, wallMs, journalMs, kind, label, pages } = generation;
+  return { number, parent: parent ?? 0, wallMs, journalMs, kind: String(kind), label, pages };
+}

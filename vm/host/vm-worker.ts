@@ -1,0 +1,267 @@
+/**
+ * The vm's thread: interpreter and heap, and nothing that waits for a disk. It sleeps when no process
+ * can run; a message, a timer or a commit that has become durable wakes it.
+ *
+ * Everything from outside is handled between turns of the interpreter, when every activation is in a
+ * heap Context: that is the only time at which a checkpoint can be taken.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
+import { assert } from '../base/assert.ts';
+import { Debugger } from '../interpreter/debugger.ts';
+import { Interpreter } from '../interpreter/interpreter.ts';
+import type { InterpreterHost } from '../interpreter/primitive-interface.ts';
+import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
+import { CARD_CHECKPOINT, CONTROL, INTERRUPT, PAGE_BYTES, PAGE_WORDS } from '../objects/layout.ts';
+import { primitiveTable } from '../primitives/table.ts';
+import { Evaluator } from '../supervisor/evaluator.ts';
+import {
+  type CommitMessage,
+  type Committed,
+  type FromVm,
+  SIGNAL,
+  type ToVm,
+} from '../supervisor/messages.ts';
+import { loadAddon } from './addon.ts';
+
+export interface VmWorkerData {
+  readonly signals: SharedArrayBuffer;
+  readonly storePort: MessagePort;
+  readonly regionBytes: number;
+  /** The generation the region shows. */
+  readonly generation: number;
+  readonly generations: readonly { number: number; wallMs: number; label: string | null }[];
+  readonly firstTicket: number;
+  readonly signalStack: boolean;
+}
+
+type Event =
+  | { readonly kind: 'finished'; process: Oop; value: Oop }
+  | { readonly kind: 'error'; process: Oop; context: Oop; readonly description: string };
+
+const FOREVER_MS = 2 ** 30;
+
+class VmThread {
+  readonly #data: VmWorkerData;
+  readonly #port: MessagePort;
+  readonly #signals: Int32Array;
+  readonly #memory: ObjectMemory;
+  readonly #interpreter: Interpreter;
+  readonly #evaluator: Evaluator;
+  #events: Event[] = [];
+  #ticket: number;
+  #generation: number;
+  #failedTicket = 0;
+  #settledTicket: number;
+  #stopped = false;
+
+  constructor(data: VmWorkerData, port: MessagePort) {
+    this.#data = data;
+    this.#port = port;
+    this.#ticket = data.firstTicket;
+    this.#settledTicket = data.firstTicket;
+    this.#generation = data.generation;
+    this.#signals = new Int32Array(data.signals);
+    const addon = loadAddon();
+    if (data.signalStack) addon.signalStack();
+    const heap = new Int32Array(addon.view(0, data.regionBytes));
+    const cards = new Uint8Array(data.regionBytes / PAGE_BYTES);
+    this.#memory = new ObjectMemory({ heap, cards });
+    this.#memory.attach();
+    this.#memory.extraRoots.push((visit) => {
+      for (const event of this.#events) {
+        event.process = visit(event.process);
+        if (event.kind === 'finished') event.value = visit(event.value);
+        else if (event.context !== 0) event.context = visit(event.context);
+      }
+    });
+    this.#interpreter = new Interpreter({
+      memory: this.#memory,
+      primitives: primitiveTable(),
+      host: this.#host(() => addon.die()),
+    });
+    this.#evaluator = new Evaluator({
+      memory: this.#memory,
+      interpreter: this.#interpreter,
+      debugger: new Debugger(this.#interpreter),
+      host: { post: (message) => this.#post(message), checkpoint: () => this.#checkpoint(1) },
+    });
+  }
+
+  /** Runs until the supervisor says stop. */
+  run(): void {
+    this.#post({ kind: 'ready' });
+    while (!this.#stopped) {
+      const seen = Atomics.load(this.#signals, SIGNAL.wake);
+      if (this.#handleAll()) continue;
+      Atomics.add(this.#signals, SIGNAL.runs, 1);
+      const result = this.#interpreter.run();
+      if (this.#handleAll() || result.status !== 'idle') continue;
+      const { nextTimerMs } = result;
+      Atomics.wait(
+        this.#signals,
+        SIGNAL.wake,
+        seen,
+        Math.min(nextTimerMs ?? FOREVER_MS, FOREVER_MS),
+      );
+    }
+    this.#post({ kind: 'stopped' });
+  }
+
+  /** Handles everything that has come from outside; true when there was something. */
+  #handleAll(): boolean {
+    Atomics.and(
+      this.#memory.H,
+      CONTROL.interrupt,
+      ~(INTERRUPT.host | INTERRUPT.checkpoint | INTERRUPT.userInterrupt),
+    );
+    this.#receiveCommits();
+    let handled = this.#handleEvents();
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: ToVm } | undefined;
+      if (received === undefined) break;
+      this.#handle(received.message);
+      handled = true;
+    }
+    return handled;
+  }
+
+  #handle(message: ToVm): void {
+    switch (message.kind) {
+      case 'evaluate':
+        this.#evaluator.evaluate(message.id, message.source);
+        return;
+      case 'debug':
+        this.#evaluator.debug(message.id, message.command);
+        return;
+      case 'checkpoint':
+        this.#checkpoint(message.dirtyPagesMin);
+        return;
+      case 'interrupt':
+        this.#evaluator.interrupt(this.#interpreter.activeProcess);
+        return;
+      case 'stop':
+        this.#stopped = true;
+    }
+  }
+
+  /** Processes that ended or stopped during the last turn. */
+  #handleEvents(): boolean {
+    const events = this.#events;
+    if (events.length === 0) return false;
+    for (let event = events[0]; event !== undefined; event = events[0]) {
+      if (event.kind === 'finished') this.#evaluator.processFinished(event.process, event.value);
+      else this.#evaluator.unhandledError(event.process, event.context, event.description);
+      events.shift();
+    }
+    return true;
+  }
+
+  /**
+   * Hands the pages that changed to the store, when there are at least `dirtyPagesMin`. Answers the
+   * ticket under which they become durable, 0 when nothing was handed over.
+   */
+  #checkpoint(dirtyPagesMin: number): number {
+    const memory = this.#memory;
+    const unreadable = Atomics.load(memory.H, CONTROL.unreadablePage);
+    if (unreadable !== 0) {
+      const reason = `page ${unreadable - 1} of the journal cannot be read; nothing is written over it`;
+      this.#post({ kind: 'commitRefused', reason });
+      return 0;
+    }
+    memory.prepareCheckpoint();
+    const pages = memory.dirtyPages();
+    if (pages.length < dirtyPagesMin) return 0;
+    const staging = new SharedArrayBuffer(pages.length * PAGE_BYTES);
+    const words = new Int32Array(staging);
+    for (const [index, page] of pages.entries()) {
+      const start = page * PAGE_WORDS;
+      words.set(memory.H.subarray(start, start + PAGE_WORDS), index * PAGE_WORDS);
+    }
+    memory.clearCheckpointCards(pages);
+    const ticket = ++this.#ticket;
+    const message: CommitMessage = {
+      kind: 'commit',
+      ticket,
+      afterFailure: this.#failedTicket,
+      pages: Float64Array.from(pages),
+      staging,
+    };
+    this.#uncommitted.set(ticket, pages);
+    this.#data.storePort.postMessage(message);
+    return ticket;
+  }
+
+  /** Pages handed over and not yet durable: if the store cannot write them they are dirty again. */
+  readonly #uncommitted = new Map<number, readonly number[]>();
+
+  #receiveCommits(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#data.storePort) as
+        | { message: Committed }
+        | undefined;
+      if (received === undefined) return;
+      const news = received.message;
+      const pages = this.#uncommitted.get(news.ticket) ?? [];
+      this.#uncommitted.delete(news.ticket);
+      this.#settledTicket = news.ticket;
+      if (news.kind === 'committed') this.#generation = news.generation;
+      else {
+        this.#failedTicket = news.ticket;
+        for (const page of pages) this.#memory.cards[page]! |= CARD_CHECKPOINT;
+      }
+    }
+  }
+
+  /** Commits and waits until it is durable; the generation's number, 0 when that failed. */
+  #commitNow(): number {
+    const ticket = this.#checkpoint(1);
+    if (ticket === 0) return this.#generation;
+    while (this.#settledTicket < ticket) {
+      const seen = Atomics.load(this.#signals, SIGNAL.wake);
+      this.#receiveCommits();
+      if (this.#settledTicket < ticket) Atomics.wait(this.#signals, SIGNAL.wake, seen, 100);
+    }
+    return this.#failedTicket === ticket ? 0 : this.#generation;
+  }
+
+  #host(die: () => never): InterpreterHost {
+    const wakeUp = (): void => {
+      Atomics.or(this.#memory.H, CONTROL.interrupt, INTERRUPT.host);
+    };
+    return {
+      nowMicroseconds: () => Date.now() * 1000,
+      consoleWrite: (text) => this.#post({ kind: 'output', text }),
+      processFinished: (process, value) => {
+        this.#events.push({ kind: 'finished', process, value });
+        wakeUp();
+      },
+      unhandledError: (process, context, description) => {
+        this.#events.push({ kind: 'error', process, context, description });
+        wakeUp();
+      },
+      commit: () => this.#commitNow(),
+      nextGeneration: () => this.#generation + this.#uncommitted.size + 1,
+      shutdown: (kind) => {
+        const how = kind === 'poweroff' ? 'poweroff' : 'restart';
+        this.#post({ kind: 'shutdown', how, ticket: this.#checkpoint(1) });
+      },
+      random: (bytes) => randomBytes(bytes),
+      timeZoneOffsetSeconds: () => -60 * new Date().getTimezoneOffset(),
+      generations: () => this.#data.generations,
+      crash: () => die(),
+    };
+  }
+
+  #post(message: FromVm): void {
+    this.#port.postMessage(message);
+  }
+}
+
+assert(parentPort !== null, 'the vm runs in a worker');
+new VmThread(workerData as VmWorkerData, parentPort).run();

@@ -1,0 +1,117 @@
+/**
+ * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a card.
+ *
+ *   main.ts [--journal FILE] [--eval EXPR]…   without --journal nothing that happens is kept
+ */
+
+import { parseArgs } from 'node:util';
+import { Machine } from './host/machine.ts';
+import { standardTerminal } from './host/terminal.ts';
+import { StoreError } from './store/store-error.ts';
+import { Console } from './supervisor/console.ts';
+import { describeFrame, type Outcome } from './supervisor/supervisor.ts';
+
+const USAGE =
+  'Usage: npm run host -- [--journal FILE] [--recovery] [--eval EXPRESSION]…\n' +
+  '  --journal FILE  a journal, an image or a card; what happens is kept in it\n' +
+  '                  (without it a fresh image is used and nothing is kept)\n' +
+  '  --recovery      the recovery prompt first\n' +
+  '  --eval EXPR     evaluate, print the printString, exit';
+
+interface Arguments {
+  readonly journal: string | null;
+  readonly expressions: readonly string[];
+  readonly recovery: boolean;
+}
+
+/** Parses the command line; a string is what to tell the person instead of starting. */
+export function parseArguments(words: readonly string[]): Arguments | string {
+  try {
+    const { values } = parseArgs({
+      args: [...words],
+      options: {
+        journal: { type: 'string' },
+        eval: { type: 'string', multiple: true },
+        recovery: { type: 'boolean', default: false },
+      },
+    });
+    const { journal = null, eval: expressions = [], recovery } = values;
+    return { journal, expressions, recovery };
+  } catch (error) {
+    return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
+  }
+}
+
+/** Prints an outcome as `--eval` does; answers whether it was a value. */
+function printOutcome(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'value':
+      process.stdout.write(`${outcome.text}\n`);
+      return true;
+    case 'compileError':
+      process.stderr.write(`${outcome.message}\n`);
+      return false;
+    case 'error': {
+      const frames = outcome.frames.map((frame) => `${describeFrame(frame)}\n`);
+      process.stderr.write(`${outcome.description}\n${frames.join('')}`);
+      return false;
+    }
+    case 'report':
+      return true;
+    case 'vmDied':
+      process.stderr.write(`Smalltalk has stopped: ${outcome.reason}\n`);
+      return false;
+  }
+}
+
+async function evaluateAll(machine: Machine, expressions: readonly string[]): Promise<number> {
+  await machine.supervisor.start(machine.opened.head.number);
+  for (const expression of expressions) {
+    if (!printOutcome(await machine.supervisor.evaluate(expression))) return 1;
+  }
+  return 0;
+}
+
+/** Runs the program; answers the exit status. `freshJournal` is used when none is named. */
+export async function main(words: readonly string[], freshJournal: string): Promise<number> {
+  const parsed = parseArguments(words);
+  if (typeof parsed === 'string') {
+    process.stderr.write(`${parsed}\n`);
+    return 2;
+  }
+  const { journal, expressions, recovery } = parsed;
+  const terminal = standardTerminal();
+  const quiet = expressions.length > 0;
+  const console = new Console(
+    quiet ? { interactive: false, write: terminal.write, onInput: () => {} } : terminal,
+  );
+  try {
+    const machine = await Machine.open({
+      path: journal ?? freshJournal,
+      scratch: journal === null,
+      console,
+      leaveCrashes: false,
+      endsWithConsole: true,
+      leave: async () => {
+        terminal.restore();
+        process.exit(0);
+      },
+    });
+    if (quiet) return await evaluateAll(machine, expressions);
+    for (const notice of machine.opened.notices) console.print(notice);
+    if (journal === null) console.print('A fresh image: nothing that happens here is kept.');
+    return await machine.supervisor.live(machine.opened.head, machine.opened.crash, {
+      menu: recovery ? 'at once' : 'never',
+    });
+  } catch (error) {
+    terminal.restore();
+    if (!(error instanceof StoreError) && !isSentence(error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
+/** Errors of the system and of the addon are sentences too; a bug is not. */
+function isSentence(error: unknown): error is Error {
+  return error instanceof Error && error.message.startsWith('Cannot ');
+}
