@@ -9,7 +9,11 @@ import { join } from 'node:path';
 import { MIB, partitionOf } from '../lib/board.ts';
 import { hashTree, pathExists } from '../lib/files.ts';
 import type { BuildContext } from '../lib/package.ts';
+import { cacheDir, checkoutDir } from '../lib/paths.ts';
+import { createProgress } from '../lib/progress.ts';
 import { runStep, type StepResult } from '../lib/step.ts';
+
+const HOST_JOURNAL_BYTES = 64 * MIB;
 
 interface Bootstrap {
   bootstrapJournal(path: string, options: { sizeBytes: number }): Promise<unknown>;
@@ -26,7 +30,7 @@ export async function buildJournal(context: BuildContext): Promise<StepResult> {
     inputs: {
       node: process.version,
       sizeBytes: String(sizeBytes),
-      sources: await hashTree(root, (name) => !/\.test\.ts$|^pager\/native/.test(name)),
+      sources: await hashSources(root),
     },
     recipe: [import.meta.filename],
     build: async (dir) => {
@@ -42,6 +46,33 @@ export async function buildJournal(context: BuildContext): Promise<StepResult> {
       await handle.close();
     },
   });
+}
+
+/** Answers the path of a fresh journal for `npm run host`; quick when the sources are the same. */
+export async function hostJournal(): Promise<string> {
+  const progress = createProgress(process.stderr, 1);
+  const quiet = { ...progress, start() {}, update() {}, finish() {}, note() {} };
+  const root = join(checkoutDir, 'vm');
+  const step = await runStep(
+    { stepsDir: join(cacheDir(), 'steps'), progress: quiet },
+    {
+      name: 'journal-host',
+      detail: 'bootstrapping the Smalltalk image',
+      inputs: { node: process.version, sources: await hashSources(root) },
+      recipe: [import.meta.filename],
+      build: async (dir) => {
+        const { bootstrapJournal } = (await import(
+          join(root, 'bootstrap', 'main.ts')
+        )) as Bootstrap;
+        await bootstrapJournal(join(dir, 'fresh.journal'), { sizeBytes: HOST_JOURNAL_BYTES });
+      },
+    },
+  );
+  return join(step.dir, 'fresh.journal');
+}
+
+function hashSources(root: string): Promise<string> {
+  return hashTree(root, (name) => !/\.test\.ts$|^pager\/native/.test(name));
 }
 
 async function blank(path: string): Promise<void> {
