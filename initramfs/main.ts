@@ -5,7 +5,7 @@
  * PID 1 never ends: an error nobody caught leaves its reason in the journal and restarts the machine
  * into the recovery prompt; a native death does the same through the addon's crash handler.
  */
-import { closeSync, constants, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { type Addon, loadAddon } from '../vm/host/addon.ts';
 import { Machine } from '../vm/host/machine.ts';
 import { deviceTerminal } from '../vm/host/terminal.ts';

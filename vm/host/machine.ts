@@ -187,15 +187,12 @@ function startVm(parts: {
   });
   vm.on('error', (error) => died(error instanceof Error ? error.message : String(error)));
   vm.on('exit', (code) => died(`its thread ended with status ${code}`));
-  const wake = (bits: number): void => {
-    Atomics.or(control, CONTROL.interrupt, bits);
-    Atomics.add(signals, SIGNAL.wake, 1);
-    Atomics.notify(signals, SIGNAL.wake);
-  };
   return {
     post: (message) => {
       vm.postMessage(message);
-      wake(message.kind === 'interrupt' ? INTERRUPT.userInterrupt : INTERRUPT.host);
+      Atomics.or(control, CONTROL.interrupt, INTERRUPT.host);
+      Atomics.add(signals, SIGNAL.wake, 1);
+      Atomics.notify(signals, SIGNAL.wake);
     },
     runs: () => Atomics.load(signals, SIGNAL.runs),
     terminate: async () => {

@@ -191,6 +191,7 @@ export const SPECIAL = {
   undeclared: 66, // Dictionary of bindings not defined yet
   vmClasses: 67, // Array of the WELL_KNOWN classes, in that order
   consoleProcess: 68, // the Process of the console's last evaluation, or nil
+  timerDeadline: 69, // when timerSemaphore is to be signalled (UTC, microseconds), or nil
 } as const;
 export const SPECIAL_COUNT = 96;
 

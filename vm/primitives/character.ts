@@ -5,16 +5,22 @@
 
 import { PRIM_ERROR, type Primitive } from '../interpreter/primitive-interface.ts';
 import { CHAR0, CODE_POINT_COUNT } from '../objects/layout.ts';
-import { fail, isCharacter, isSmallInteger, newString, operand, smallInteger } from './checks.ts';
+import {
+  fail,
+  isCharacter,
+  isSmallInteger,
+  newString,
+  ofOperands,
+  smallInteger,
+} from './checks.ts';
 
 /** 170: the Character of a code point, the receiver or the argument. */
-export const asCharacter: Primitive = (vm, receiver, args, count) => {
-  const value = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const asCharacter: Primitive = ofOperands(1, (vm, value) => {
   if (!isSmallInteger(value)) return fail(vm, PRIM_ERROR.badArgument);
   const codePoint = value >> 1;
   if (codePoint < 0 || codePoint >= CODE_POINT_COUNT) return fail(vm, PRIM_ERROR.badArgument);
   return CHAR0 + 2 * codePoint;
-};
+});
 
 /** 171: the code point of a Character; a SmallInteger is its own. */
 export const asInteger: Primitive = (vm, receiver) => {
@@ -25,15 +31,14 @@ export const asInteger: Primitive = (vm, receiver) => {
 
 /** A primitive from Character to Character by a mapping of text; unmappable ones map to themselves. */
 function caseMapping(map: (text: string) => string): Primitive {
-  return (vm, receiver, args, count) => {
-    const character = operand(vm, { receiver, args, count, of: 1 }, 0);
+  return ofOperands(1, (vm, character) => {
     if (!isCharacter(vm, character)) return fail(vm, PRIM_ERROR.badArgument);
     const text = String.fromCodePoint((character - CHAR0) >> 1);
     const mapped = map(text);
     const point = mapped.codePointAt(0)!;
     const isOne = mapped.length === (point > 0xffff ? 2 : 1);
     return isOne ? CHAR0 + 2 * point : character;
-  };
+  });
 }
 
 /** primitiveUnicodeUpper(Character) and primitiveUnicodeLower(Character). */
@@ -49,11 +54,10 @@ const CATEGORIES = [
   .map((name) => ({ name, pattern: new RegExp(`^\\p{${name}}$`, 'u') }));
 
 /** primitiveUnicodeCategory(Character): the general category, 'Lu' for $A; 'Cn' when unassigned. */
-export const unicodeCategory: Primitive = (vm, receiver, args, count) => {
-  const character = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const unicodeCategory: Primitive = ofOperands(1, (vm, character) => {
   if (!isCharacter(vm, character)) return fail(vm, PRIM_ERROR.badArgument);
   return newString(vm, categoryOf((character - CHAR0) >> 1));
-};
+});
 
 /** The Unicode general category of a code point. */
 export function categoryOf(codePoint: number): string {

@@ -6,7 +6,11 @@
  * here: a primitive fails on one, and the interpreter retries once with the objects they lead to.
  */
 
-import { PRIM_ERROR, type PrimitiveContext } from '../interpreter/primitive-interface.ts';
+import {
+  PRIM_ERROR,
+  type Primitive,
+  type PrimitiveContext,
+} from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
 import {
   FORMAT,
@@ -61,22 +65,22 @@ export function argument(vm: PrimitiveContext, args: number, index: number): Oop
   return vm.stack[args + index]!;
 }
 
-/** A named primitive's call: `of` operands are wanted. */
-export interface Call {
-  receiver: Oop;
-  args: number;
-  count: number;
-  of: number;
-}
+/** A primitive seen from its operands; those beyond its number of operands are 0. */
+export type Operation = (vm: PrimitiveContext, first: Oop, second: Oop, third: Oop) => Oop;
 
 /**
- * Operand `index` of a named primitive: its arguments are the operands, or, when there is one fewer,
- * the receiver is the first. 0, which no check takes for an object, when neither is so.
+ * A primitive of `wanted` operands (at most three): its arguments, or, when there is one argument
+ * fewer, the receiver and its arguments. So `'abc' hash` and `Hasher hashOf: 'abc'` can both use it.
  */
-export function operand(vm: PrimitiveContext, call: Call, index: number): Oop {
-  if (call.count === call.of) return vm.stack[call.args + index]!;
-  if (call.count !== call.of - 1) return 0;
-  return index === 0 ? call.receiver : vm.stack[call.args + index - 1]!;
+export function ofOperands(wanted: 1 | 2 | 3, run: Operation): Primitive {
+  return (vm, receiver, args, count) => {
+    if (count !== wanted && count !== wanted - 1) return fail(vm, PRIM_ERROR.badArgumentCount);
+    const start = count === wanted ? args : args - 1;
+    const { stack } = vm;
+    const first = count === wanted ? stack[args]! : receiver;
+    const second = wanted > 1 ? stack[start + 1]! : 0;
+    return run(vm, first, second, wanted > 2 ? stack[start + 2]! : 0);
+  };
 }
 
 /** Whether the oop is a SmallInteger. */

@@ -24,6 +24,7 @@ import {
   newFloat,
   newInteger,
   newString,
+  ofOperands,
   smallInteger,
 } from './checks.ts';
 import {
@@ -131,12 +132,12 @@ export const equal = comparison((a, b) => a === b);
 export const notEqual = comparison((a, b) => a !== b);
 
 /** 51 and primitiveFloatTruncatedExact: the integer part as an Integer; fails for nan, infinity. */
-export const truncated: Primitive = (vm, receiver) => {
+export const truncated: Primitive = ofOperands(1, (vm, receiver) => {
   if (!isFloat(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
   const value = Math.trunc(vm.memory.floatValue(receiver));
   if (!Number.isFinite(value)) return fail(vm, PRIM_ERROR.inappropriate);
   return newInteger(vm, Number.isSafeInteger(value) ? value : BigInt(value));
-};
+});
 
 /** 52: what truncation cuts off, with the sign of the receiver. */
 export const fractionPart = unary((value) =>
@@ -195,19 +196,26 @@ const FUNCTIONS_OF_TWO = new Map<string, (a: number, b: number) => number>([
   ['hypot:', Math.hypot],
 ]);
 
-/** primitiveFloatMath(#name) or (#name:, number): a function of the receiver, a Float. */
+/**
+ * primitiveFloatMath(#name) or (#name:, number): a function of a Float, which is the receiver or an
+ * argument before the name.
+ */
 export const floatMath: Primitive = (vm, receiver, args, count) => {
-  const name = argument(vm, args, 0);
-  if (!isFloat(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
-  if (!isSymbol(vm, name)) return fail(vm, PRIM_ERROR.badArgument);
-  const value = vm.memory.floatValue(receiver);
+  if (count < 1 || count > 3) return fail(vm, PRIM_ERROR.badArgumentCount);
+  const nameFirst = isSymbol(vm, argument(vm, args, 0));
+  const name = argument(vm, args, nameFirst ? 0 : 1);
+  const subject = nameFirst ? receiver : argument(vm, args, 0);
+  const rest = count - (nameFirst ? 1 : 2);
+  if (!isFloat(vm, subject)) return fail(vm, PRIM_ERROR.badReceiver);
+  if (rest < 0 || !isSymbol(vm, name)) return fail(vm, PRIM_ERROR.badArgument);
+  const value = vm.memory.floatValue(subject);
   const key = vm.memory.stringValue(name);
-  if (count === 1) {
+  if (rest === 0) {
     const answer = FUNCTIONS.get(key);
     return answer ? newFloat(vm, answer(value)) : fail(vm, PRIM_ERROR.notFound);
   }
   const answer = FUNCTIONS_OF_TWO.get(key);
-  const arg = argument(vm, args, 1);
+  const arg = argument(vm, args, count - 1);
   if (answer === undefined) return fail(vm, PRIM_ERROR.notFound);
   if (!isFloatOperand(vm, arg)) return fail(vm, PRIM_ERROR.badArgument);
   return newFloat(vm, answer(value, operand(vm, arg)));
@@ -217,28 +225,18 @@ export const floatMath: Primitive = (vm, receiver, args, count) => {
  * primitiveFloatPrint(radix), to a Float, or primitiveFloatPrint(float, radix): the shortest text
  * that reads back as the same number.
  */
-export const floatPrint: Primitive = (vm, receiver, args, count) => {
-  const value = count === 2 ? argument(vm, args, 0) : receiver;
-  const radix = argument(vm, args, count - 1);
+export const floatPrint: Primitive = ofOperands(2, (vm, value, radix) => {
   if (!isFloat(vm, value)) return fail(vm, PRIM_ERROR.badReceiver);
   if (!isSmallInteger(radix)) return fail(vm, PRIM_ERROR.badArgument);
   if (radix >> 1 < 2 || radix >> 1 > 36) return fail(vm, PRIM_ERROR.badArgument);
   const number = vm.memory.floatValue(value);
   const text = radix >> 1 === 10 ? printFloat(number) : printFloatRadix(number, radix >> 1);
   return newString(vm, text);
-};
+});
 
 /** primitiveFloatParse(String): the Float written there in base ten, correctly rounded, or nil. */
-export const floatParse: Primitive = (vm, _receiver, args) => {
-  const string = argument(vm, args, 0);
+export const floatParse: Primitive = ofOperands(1, (vm, string) => {
   if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
   const value = parseFloatText(vm.memory.stringValue(string));
   return value === undefined ? vm.memory.nil : newFloat(vm, value);
-};
-
-/** `==` of Floats compares bits, so that whether a Float is boxed cannot be seen. */
-export function sameFloatBits(vm: PrimitiveContext, a: Oop, b: Oop): boolean {
-  if ((a & 1) === 1 || (b & 1) === 1) return false;
-  const H = vm.memory.H;
-  return isFloat(vm, a) && isFloat(vm, b) && H[a + 2] === H[b + 2] && H[a + 3] === H[b + 3];
-}
+});

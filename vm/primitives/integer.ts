@@ -26,6 +26,7 @@ import {
   made,
   newInteger,
   newString,
+  ofOperands,
   smallInteger,
 } from './checks.ts';
 
@@ -229,28 +230,25 @@ export const hashMultiply: Primitive = (vm, receiver) => {
 };
 
 /** primitiveIntegerPrint(radix): the digits of the receiver, upper case, without a radix prefix. */
-export const integerPrint: Primitive = (vm, receiver, args) => {
-  const radix = argument(vm, args, 0);
+export const integerPrint: Primitive = ofOperands(2, (vm, receiver, radix) => {
   if (!isInteger(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
   if (!isSmallInteger(radix)) return fail(vm, PRIM_ERROR.badArgument);
   if (radix >> 1 < 2 || radix >> 1 > 36) return fail(vm, PRIM_ERROR.badArgument);
   const value = isSmallInteger(receiver) ? receiver >> 1 : bigIntegerValue(vm, receiver);
   return newString(vm, value.toString(radix >> 1).toUpperCase());
-};
+});
 
 /**
  * primitiveIntegerParse(String, radix): the integer whose digits (after an optional minus sign) are
  * the whole string. Answers nil when it is anything else.
  */
-export const integerParse: Primitive = (vm, _receiver, args) => {
-  const string = argument(vm, args, 0);
-  const radix = argument(vm, args, 1);
+export const integerParse: Primitive = ofOperands(2, (vm, string, radix) => {
   if (!isString(vm, string) || !isSmallInteger(radix)) return fail(vm, PRIM_ERROR.badArgument);
   if (radix >> 1 < 2 || radix >> 1 > 36) return fail(vm, PRIM_ERROR.badArgument);
   if (vm.memory.byteSize(string) * 8 > RESULT_BITS_MAX) return fail(vm, PRIM_ERROR.limitExceeded);
   const value = parseInteger(vm.memory.stringValue(string), radix >> 1);
   return value === undefined ? vm.memory.nil : newInteger(vm, value);
-};
+});
 
 /** The integer written by `text` in `radix` (2 to 36), or undefined. */
 export function parseInteger(text: string, radix: number): bigint | undefined {
@@ -277,12 +275,12 @@ function parseDigits(digits: string, radix: bigint): bigint {
 }
 
 /** primitiveIntegerSqrt: the largest integer whose square is not above the receiver. */
-export const integerSqrt: Primitive = (vm, receiver) => {
+export const integerSqrt: Primitive = ofOperands(1, (vm, receiver) => {
   if (!isInteger(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
   const value = bigIntegerValue(vm, receiver);
   if (value < 0n) return fail(vm, PRIM_ERROR.badReceiver);
   return newInteger(vm, floorSquareRoot(value));
-};
+});
 
 /** The largest integer whose square is at most `value` (not negative): Newton from above. */
 export function floorSquareRoot(value: bigint): bigint {
@@ -296,12 +294,11 @@ export function floorSquareRoot(value: bigint): bigint {
 }
 
 /** primitiveIntegerGcd(other): the greatest common divisor, never negative. */
-export const integerGcd: Primitive = (vm, receiver, args) => {
-  const arg = argument(vm, args, 0);
+export const integerGcd: Primitive = ofOperands(2, (vm, receiver, arg) => {
   if (!checkIntegers(vm, receiver, arg)) return 0;
   if ((receiver & arg & 1) === 1) return newInteger(vm, smallGcd(receiver >> 1, arg >> 1));
   return newInteger(vm, bigGcd(bigIntegerValue(vm, receiver), bigIntegerValue(vm, arg)));
-};
+});
 
 function smallGcd(a: number, b: number): number {
   let [x, y] = [Math.abs(a), Math.abs(b)];
@@ -316,8 +313,7 @@ function bigGcd(a: bigint, b: bigint): bigint {
 }
 
 /** primitiveIntegerRaisedTo(exponent): the receiver to a power that is not negative. */
-export const integerRaisedTo: Primitive = (vm, receiver, args) => {
-  const arg = argument(vm, args, 0);
+export const integerRaisedTo: Primitive = ofOperands(2, (vm, receiver, arg) => {
   if (!checkIntegers(vm, receiver, arg)) return 0;
   if (!isSmallInteger(arg)) return fail(vm, PRIM_ERROR.limitExceeded);
   if (arg >> 1 < 0) return fail(vm, PRIM_ERROR.badArgument);
@@ -328,4 +324,4 @@ export const integerRaisedTo: Primitive = (vm, receiver, args) => {
     return fail(vm, PRIM_ERROR.limitExceeded);
   }
   return newInteger(vm, bigIntegerValue(vm, receiver) ** BigInt(arg >> 1));
-};
+});

@@ -39,6 +39,7 @@ import {
   newArray,
   newFloat,
   newInteger,
+  ofOperands,
   shapeIndex,
   smallInteger,
 } from './checks.ts';
@@ -368,7 +369,7 @@ function bodyWords(vm: PrimitiveContext, shape: number, size: number): number {
 }
 
 /** primitiveNewShape(class, slotNames, format): index of a new current shape of the class. */
-export function newShape(vm: PrimitiveContext, classOop: Oop, names: Oop, format: Oop): Oop {
+export const newShape: Primitive = ofOperands(3, (vm, classOop, names, format) => {
   const { memory } = vm;
   if (!isPointers(vm, classOop) || memory.slotCount(classOop) <= CLASS.subclasses) {
     return fail(vm, PRIM_ERROR.badArgument);
@@ -387,10 +388,10 @@ export function newShape(vm: PrimitiveContext, classOop: Oop, names: Oop, format
   const index = memory.newShape(classOop, names, wanted);
   vm.interpreter.flushCaches();
   return smallInteger(index);
-}
+});
 
 /** primitiveMigrateInstances(oldShape, newShape, slotMap): how many instances moved. Unwound. */
-export function migrateInstances(vm: PrimitiveContext, from: Oop, to: Oop, map: Oop): Oop {
+export const migrateInstances: Primitive = ofOperands(3, (vm, from, to, map) => {
   const { memory } = vm;
   const known = (shape: Oop) =>
     isSmallInteger(shape) && shape >> 1 > SHAPE_CHARACTER && shape >> 1 < memory.shapes.count;
@@ -407,4 +408,4 @@ export function migrateInstances(vm: PrimitiveContext, from: Oop, to: Oop, map: 
   const count = memory.migrateInstances(from >> 1, to >> 1, slotMap);
   vm.interpreter.flushCaches();
   return smallInteger(count);
-}
+});

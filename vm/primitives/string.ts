@@ -21,7 +21,7 @@ import {
   isString,
   made,
   newString,
-  operand,
+  ofOperands,
   smallInteger,
 } from './checks.ts';
 
@@ -52,20 +52,17 @@ function compareUnits(a: Uint8Array | Uint32Array, b: Uint8Array | Uint32Array):
 }
 
 /** 158 and primitiveStringCompare(a, b): -1, 0 or 1. */
-export const stringCompare: Primitive = (vm, receiver, args, count) => {
-  const a = operand(vm, { receiver, args, count, of: 2 }, 0);
-  const b = operand(vm, { receiver, args, count, of: 2 }, 1);
+export const stringCompare: Primitive = ofOperands(2, (vm, a, b) => {
   if (!hasUnits(vm, a)) return fail(vm, PRIM_ERROR.badReceiver);
   if (!hasUnits(vm, b)) return fail(vm, PRIM_ERROR.badArgument);
   return smallInteger(Math.sign(compareUnits(units(vm, a), units(vm, b))));
-};
+});
 
 /** primitiveStringHash(String): 30 bits, the same for equal text in any representation. */
-export const stringHash: Primitive = (vm, receiver, args, count) => {
-  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const stringHash: Primitive = ofOperands(1, (vm, string) => {
   if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
   return smallInteger(hashUnits(units(vm, string)));
-};
+});
 
 /** FNV-1a over code points, folded to 29 bits: a SmallInteger that is not negative. */
 export function hashUnits(points: Uint8Array | Uint32Array): number {
@@ -75,16 +72,12 @@ export function hashUnits(points: Uint8Array | Uint32Array): number {
 }
 
 /** primitiveStringIndexOf(string, sub, start): 1-based index of `sub` at or after start, or 0. */
-export const stringIndexOf: Primitive = (vm, receiver, args, count) => {
-  const call = { receiver, args, count, of: 3 };
-  const string = operand(vm, call, 0);
-  const sub = operand(vm, call, 1);
-  const start = operand(vm, call, 2);
+export const stringIndexOf: Primitive = ofOperands(3, (vm, string, sub, start) => {
   if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);
   if (!hasUnits(vm, sub) || !isSmallInteger(start)) return fail(vm, PRIM_ERROR.badArgument);
   const from = Math.max(0, (start >> 1) - 1);
   return smallInteger(indexOfUnits(units(vm, string), units(vm, sub), from) + 1);
-};
+});
 
 /** 0-based index of `sub` in `text` at or after `from`; -1 when absent or when `sub` is empty. */
 function indexOfUnits(
@@ -105,24 +98,21 @@ function indexOfUnits(
 }
 
 /** primitiveSymbolIntern(String): the one Symbol of this text. */
-export const symbolIntern: Primitive = (vm, receiver, args, count) => {
-  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const symbolIntern: Primitive = ofOperands(1, (vm, string) => {
   if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
   return vm.memory.internSymbol(vm.memory.stringValue(string));
-};
+});
 
 /** primitiveUtf8Encode(String): a ByteArray; fails on what is no text (lone surrogates). */
-export const utf8Encode: Primitive = (vm, receiver, args, count) => {
-  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const utf8Encode: Primitive = ofOperands(1, (vm, string) => {
   if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
   const text = vm.memory.stringValue(string);
   if (!text.isWellFormed()) return fail(vm, PRIM_ERROR.inappropriate);
   return newByteArray(vm, new TextEncoder().encode(text));
-};
+});
 
 /** primitiveUtf8Decode(ByteArray or ByteString): a String; fails when the bytes are not UTF-8. */
-export const utf8Decode: Primitive = (vm, receiver, args, count) => {
-  const bytes = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const utf8Decode: Primitive = ofOperands(1, (vm, bytes) => {
   if (!isBytes(vm, bytes)) return fail(vm, PRIM_ERROR.badArgument);
   try {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -130,7 +120,7 @@ export const utf8Decode: Primitive = (vm, receiver, args, count) => {
   } catch {
     return fail(vm, PRIM_ERROR.inappropriate);
   }
-};
+});
 
 /** A new ByteArray of these bytes; fails when there is no room. */
 export function newByteArray(vm: PrimitiveContext, bytes: Uint8Array): Oop {

@@ -14,12 +14,13 @@ import {
 } from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
 import { CARD_BOTH, CHAR0, FORMAT, PAGE_SHIFT, SHAPE_CHARACTER } from '../objects/layout.ts';
-import { SHAPE } from '../objects/well-known.ts';
+import { CONTEXT, SHAPE } from '../objects/well-known.ts';
 import {
   argument,
   fail,
   formatBits,
   isCharacter,
+  isCode,
   isFloat,
   isInteger,
   isLiveContext,
@@ -30,6 +31,7 @@ import {
   shapeIndex,
   smallInteger,
 } from './checks.ts';
+import { literalCount } from './code.ts';
 
 /** What the elements of an indexable object are; 'none' when it has no indexed part. */
 export type ElementKind = 'pointers' | 'bytes' | 'words16' | 'words32' | 'words64' | 'none';
@@ -85,12 +87,12 @@ function checkedIndex(vm: PrimitiveContext, index: Oop, count: number): number {
 export const at: Primitive = (vm, receiver, args) => {
   if (isLiveContext(vm, receiver)) return fail(vm, PRIM_ERROR.needsUnwind);
   const kind = elementKind(vm, receiver);
-  if (kind === 'none') return fail(vm, PRIM_ERROR.badReceiver);
+  if (kind === 'none') return codeByteAt(vm, receiver, argument(vm, args, 0));
   const index = checkedIndex(vm, argument(vm, args, 0), elementCount(vm, receiver, kind));
   return index < 0 ? 0 : fetchElement(vm, receiver, kind, index);
 };
 
-/** 61: at:put: answers the value stored. */
+/** 61: at:put: answers the value stored. Bytecodes are not written: see code.ts. */
 export const atPut: Primitive = (vm, receiver, args) => {
   if (isLiveContext(vm, receiver)) return fail(vm, PRIM_ERROR.needsUnwind);
   const kind = elementKind(vm, receiver);
@@ -105,9 +107,20 @@ export const atPut: Primitive = (vm, receiver, args) => {
 /** 62: size, the number of indexed elements; fails when there is no indexed part. */
 export const size: Primitive = (vm, receiver) => {
   const kind = elementKind(vm, receiver);
-  if (kind === 'none') return fail(vm, PRIM_ERROR.badReceiver);
-  return smallInteger(elementCount(vm, receiver, kind));
+  if (kind === 'none' && !isCode(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
+  return smallInteger(
+    kind === 'none' ? vm.memory.byteSize(receiver) : elementCount(vm, receiver, kind),
+  );
 };
+
+/** A bytecode, counted in bytes from the header on as a Context's pc counts; literals are refused. */
+function codeByteAt(vm: PrimitiveContext, receiver: Oop, index: Oop): Oop {
+  if (!isCode(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
+  const at = checkedIndex(vm, index, vm.memory.byteSize(receiver));
+  if (at < 0) return 0;
+  if (at < (literalCount(vm, receiver) + 1) * 4) return fail(vm, PRIM_ERROR.badIndex);
+  return smallInteger(vm.memory.fetchByte(receiver, at));
+}
 
 function fetchElement(vm: PrimitiveContext, oop: Oop, kind: ElementKind, index: number): Oop {
   const { memory } = vm;
@@ -362,6 +375,29 @@ export const slotAtPut: Primitive = (vm, receiver, args) => {
   const index = checkedIndex(vm, argument(vm, args, 0), vm.memory.slotCount(receiver));
   if (index < 0) return 0;
   const value = argument(vm, args, 1);
+  if (!maySlotHold(vm, receiver, index, value)) return fail(vm, PRIM_ERROR.inappropriate);
   vm.memory.store(receiver, index, value);
   return value;
 };
+
+/** Whether a Context goes on being one with this value in a slot; other objects take anything. */
+function maySlotHold(vm: PrimitiveContext, oop: Oop, slot: number, value: Oop): boolean {
+  if (shapeIndex(vm, oop) !== SHAPE.Context) return true;
+  const { memory } = vm;
+  switch (slot) {
+    case CONTEXT.sender:
+      return value === memory.nil || shapeIndex(vm, value) === SHAPE.Context;
+    case CONTEXT.pc:
+      return value === memory.nil || (isSmallInteger(value) && value >> 1 >= 1);
+    case CONTEXT.stackp: {
+      const room = memory.slotCount(oop) - CONTEXT.tempsFirst;
+      return isSmallInteger(value) && value >> 1 >= 0 && value >> 1 <= room;
+    }
+    case CONTEXT.method:
+      return isCode(vm, value);
+    case CONTEXT.closureOrNil:
+      return value === memory.nil || shapeIndex(vm, value) === SHAPE.FullBlockClosure;
+    default:
+      return true;
+  }
+}

@@ -8,6 +8,7 @@ import {
   type PrimitiveContext,
 } from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
+import { EDEN_START, SURVIVOR_END } from '../objects/layout.ts';
 import {
   fail,
   isSmallInteger,
@@ -16,16 +17,21 @@ import {
   newArray,
   newInteger,
   newString,
-  operand,
+  ofOperands,
 } from './checks.ts';
 import { newByteArray } from './string.ts';
 
 /** The most random bytes one call answers. */
 const RANDOM_BYTES_MAX = 65_536;
 
+/** Words of old space left, less what a scavenge may need. */
+export function oldWordsLeft(vm: PrimitiveContext): number {
+  return Math.max(0, vm.memory.H.length - vm.memory.oldLimit - (SURVIVOR_END - EDEN_START));
+}
+
 /** Bytes that can still be allocated before the heap is full. */
 function freeBytes(vm: PrimitiveContext): number {
-  return (vm.memory.H.length - vm.memory.oldLimit + vm.memory.edenFree) * 4;
+  return (oldWordsLeft(vm) + vm.memory.edenFree) * 4;
 }
 
 /** 112: bytes left. */
@@ -47,12 +53,11 @@ export const flushCache: Primitive = (vm, receiver) => {
 };
 
 /** primitiveConsoleWrite(String). */
-export const consoleWrite: Primitive = (vm, receiver, args, count) => {
-  const string = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const consoleWrite: Primitive = ofOperands(1, (vm, string) => {
   if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badArgument);
   vm.host.consoleWrite(vm.memory.stringValue(string));
-  return receiver;
-};
+  return string;
+});
 
 /** primitiveCommit: the number of the generation made. Runs unwound. */
 export const commit: Primitive = (vm) => {
@@ -65,34 +70,31 @@ export const commit: Primitive = (vm) => {
 };
 
 /** primitiveShutdown(#reboot or #poweroff). */
-export const shutdown: Primitive = (vm, receiver, args, count) => {
-  const kind = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const shutdown: Primitive = ofOperands(1, (vm, kind) => {
   if (!isSymbol(vm, kind)) return fail(vm, PRIM_ERROR.badArgument);
   const name = vm.memory.stringValue(kind);
   if (name !== 'reboot' && name !== 'poweroff') return fail(vm, PRIM_ERROR.badArgument);
   if (vm.host.shutdown === undefined) return fail(vm, PRIM_ERROR.unsupported);
   vm.host.shutdown(name);
-  return receiver;
-};
+  return kind;
+});
 
 /** primitiveRandomBytes(n): a ByteArray of n bytes from the host's generator. */
-export const randomBytes: Primitive = (vm, receiver, args, count) => {
-  const size = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const randomBytes: Primitive = ofOperands(1, (vm, size) => {
   if (!isSmallInteger(size) || size >> 1 < 0) return fail(vm, PRIM_ERROR.badArgument);
   if (size >> 1 > RANDOM_BYTES_MAX) return fail(vm, PRIM_ERROR.limitExceeded);
   if (vm.host.random === undefined) return fail(vm, PRIM_ERROR.unsupported);
   const bytes = vm.host.random(size >> 1);
   if (bytes.length !== size >> 1) return fail(vm, PRIM_ERROR.hostError);
   return newByteArray(vm, bytes);
-};
+});
 
 /** primitiveStatistic(#name): a counter, or nil when there is none of that name. */
-export const statistic: Primitive = (vm, receiver, args, count) => {
-  const name = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const statistic: Primitive = ofOperands(1, (vm, name) => {
   if (!isString(vm, name)) return fail(vm, PRIM_ERROR.badArgument);
   const value = statisticNamed(vm, vm.memory.stringValue(name));
   return value === undefined ? vm.memory.nil : newInteger(vm, Math.floor(value));
-};
+});
 
 function statisticNamed(vm: PrimitiveContext, name: string): number | undefined {
   const { memory } = vm;
@@ -113,22 +115,18 @@ function statisticNamed(vm: PrimitiveContext, name: string): number | undefined 
 }
 
 /** primitiveStackTrace(process or context): a String, one activation a line. Runs unwound. */
-export const stackTrace: Primitive = (vm, receiver, args, count) => {
-  const subject = operand(vm, { receiver, args, count, of: 1 }, 0);
+export const stackTrace: Primitive = ofOperands(1, (vm, subject) => {
   if (isSmallInteger(subject)) return fail(vm, PRIM_ERROR.badArgument);
   return newString(vm, vm.interpreter.stackTrace(subject));
-};
+});
 
 /** primitiveMethodLookup(class, selector): the method instances would run, or nil. */
-export const methodLookup: Primitive = (vm, receiver, args, count) => {
-  const call = { receiver, args, count, of: 2 };
-  const classOop = operand(vm, call, 0);
-  const selector = operand(vm, call, 1);
+export const methodLookup: Primitive = ofOperands(2, (vm, classOop, selector) => {
   if (isSmallInteger(classOop) || !isSymbol(vm, selector)) {
     return fail(vm, PRIM_ERROR.badArgument);
   }
   return vm.interpreter.lookup(classOop, selector) || vm.memory.nil;
-};
+});
 
 /** primitiveGenerations: newest first, Arrays of number, wall clock in ms since 1970, label or nil. */
 export const generations: Primitive = (vm) => {
@@ -147,18 +145,15 @@ export const generations: Primitive = (vm) => {
 };
 
 /** primitiveJournalLabel(generation, String): names a generation; fails when it does not exist. */
-export const journalLabel: Primitive = (vm, receiver, args, count) => {
-  const call = { receiver, args, count, of: 2 };
-  const generation = operand(vm, call, 0);
-  const label = operand(vm, call, 1);
+export const journalLabel: Primitive = ofOperands(2, (vm, generation, label) => {
   if (!isSmallInteger(generation) || !isString(vm, label)) {
     return fail(vm, PRIM_ERROR.badArgument);
   }
   if (vm.host.label === undefined) return fail(vm, PRIM_ERROR.unsupported);
   try {
     vm.host.label(generation >> 1, vm.memory.stringValue(label));
-    return receiver;
+    return generation;
   } catch {
     return fail(vm, PRIM_ERROR.notFound);
   }
-};
+});

@@ -546,8 +546,7 @@ export class Journal {
   }
 
   #describe(record: CommitRecord): Generation {
-    const page = this.#marksPage(marksPage(record.generation));
-    const marks = page ? readMarks(page, record.generation) : NO_MARKS;
+    const marks = this.#marksOf(record.generation);
     const label = marks.label ?? record.label;
     return {
       number: record.generation,
@@ -564,6 +563,16 @@ export class Journal {
       changes: record.changePages,
       meta: record.meta.slice(),
     };
+  }
+
+  /** Marks are remarks: an unreadable page of them hides no generation (verify reports it). */
+  #marksOf(number: number): Marks {
+    try {
+      return readMarks(this.#marksPage(marksPage(number)), number);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return NO_MARKS;
+    }
   }
 
   #marksPage(key: number): Uint8Array {

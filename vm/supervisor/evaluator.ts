@@ -108,10 +108,14 @@ export class Evaluator {
     });
   }
 
-  /** Ctrl-C: stops the evaluation the person waits for, or whatever runs. */
+  /**
+   * Ctrl-C: stops the evaluation the person waits for; or the running process when there is none, or
+   * when that one keeps the evaluation from running by its priority.
+   */
   interrupt(running: Oop): void {
-    const evaluation = this.#evaluations.at(-1);
-    const process = evaluation?.process ?? running;
+    const waited = this.#evaluations.at(-1)?.process;
+    const process =
+      waited === undefined || this.#priority(running) > this.#priority(waited) ? running : waited;
     if (process === this.#memory.nil || process === 0) return;
     this.#debugger.suspend(process);
     this.unhandledError(process, this.#debugger.topContext(process), 'UserInterrupt');
@@ -271,6 +275,11 @@ export class Evaluator {
     return this.#debugger
       .variables(context)
       .map(({ name, value }) => `${name}: ${this.#describe(value)}`);
+  }
+
+  #priority(process: Oop): number {
+    if (process === 0 || process === this.#memory.nil) return 0;
+    return this.#memory.fetch(process, PROCESS.priority) >> 1;
   }
 
   #processName(process: Oop): string {
