@@ -1,0 +1,119 @@
+/**
+ * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--gentle]`: the storage simulator.
+ *
+ * Run r uses seed N + r, so a failure is repeated by its seed alone. It prints what failed, the
+ * seed, and the shortest list of operations that still fails.
+ */
+import { parseArgs } from 'node:util';
+import { RunFailure, type RunOptions, run } from './simulation.ts';
+import { makeOperations, type Operation } from './workload.ts';
+
+const KIB = 1024;
+
+/** Disks to simulate: small ones that fill up, larger ones, two sizes of segments. */
+const DISKS: readonly Pick<RunOptions, 'diskBytes' | 'segmentBytes'>[] = [
+  { diskBytes: 2048 * KIB, segmentBytes: 64 * KIB },
+  { diskBytes: 8192 * KIB, segmentBytes: 64 * KIB },
+  { diskBytes: 4096 * KIB, segmentBytes: 256 * KIB },
+];
+
+function main(): number {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      runs: { type: 'string', default: '20' },
+      ops: { type: 'string', default: '60' },
+      images: { type: 'string', default: '24' },
+      gentle: { type: 'boolean', default: false },
+    },
+  });
+  const [seed, runs, ops, images] = [values.seed, values.runs, values.ops, values.images].map(
+    Number,
+  ) as [number, number, number, number];
+  if (![seed, runs, ops, images].every((value) => Number.isSafeInteger(value) && value >= 0)) {
+    process.stderr.write('Cannot simulate: --seed, --runs, --ops and --images want numbers\n');
+    return 2;
+  }
+  const begin = performance.now();
+  let total = 0;
+  let refused = 0;
+  for (let index = 0; index < runs; index++) {
+    const runSeed = seed + index;
+    const options: RunOptions = {
+      ...(DISKS[runSeed % DISKS.length] as (typeof DISKS)[number]),
+      imagesPerOperation: images,
+      hostile: !values.gentle,
+    };
+    const operations = makeOperations(runSeed, ops);
+    try {
+      const result = run(operations, runSeed, options);
+      total += result.images;
+      refused += result.refused;
+    } catch (error) {
+      report(error as Error, operations, runSeed, options);
+      return 1;
+    }
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  process.stdout.write(
+    `${total} crash images in ${runs} runs, 0 violations; ${refused} operations refused for ` +
+      `space; ${Math.round(total / seconds)} images/s\n`,
+  );
+  return 0;
+}
+
+function report(
+  error: Error,
+  operations: readonly Operation[],
+  seed: number,
+  options: RunOptions,
+): void {
+  process.stderr.write(`Violation with --seed ${seed} --runs 1: ${error.message}\n`);
+  if (!(error instanceof RunFailure)) {
+    process.stderr.write(`${error.stack}\n`);
+    return;
+  }
+  const shortest = shrink(operations.slice(0, error.at + 1), seed, options);
+  process.stderr.write(`Shortest failing list, ${shortest.operations.length} operations:\n`);
+  for (const operation of shortest.operations) {
+    process.stderr.write(`  ${operation.kind} ${operation.seed}\n`);
+  }
+  process.stderr.write(`which fails with: ${shortest.error.message}\n`);
+  process.stderr.write(`${(shortest.error.cause as Error | undefined)?.stack ?? ''}\n`);
+}
+
+/** Leaves out operations, more than one at a time first, as long as the run still fails. */
+function shrink(
+  operations: readonly Operation[],
+  seed: number,
+  options: RunOptions,
+): { operations: readonly Operation[]; error: Error } {
+  let best = operations;
+  let error = failureOf(best, seed, options) ?? new Error('it does not fail again');
+  for (let size = Math.floor(best.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at + size <= best.length; ) {
+      const fewer = [...best.slice(0, at), ...best.slice(at + size)];
+      const failure = failureOf(fewer, seed, options);
+      if (failure) {
+        best = fewer;
+        error = failure;
+      } else at += size;
+    }
+  }
+  return { operations: best, error };
+}
+
+function failureOf(
+  operations: readonly Operation[],
+  seed: number,
+  options: RunOptions,
+): Error | null {
+  try {
+    run(operations, seed, options);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+process.exitCode = main();
