@@ -33,6 +33,7 @@ export const NAMED: readonly PrimitiveEntry[] = [
   { name: 'primitiveStringHash', run: string.stringHash },
   { name: 'primitiveStringCompare', run: string.stringCompare },
   { name: 'primitiveStringIndexOf', run: string.stringIndexOf },
+  { name: 'primitiveReplaceBytes', run: string.replaceBytes },
   { name: 'primitiveUtf8Encode', run: string.utf8Encode },
   { name: 'primitiveUtf8Decode', run: string.utf8Decode },
 

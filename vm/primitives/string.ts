@@ -17,6 +17,7 @@ import {
   fail,
   formatBits,
   isBytes,
+  isReadOnly,
   isSmallInteger,
   isString,
   made,
@@ -120,6 +121,17 @@ export const utf8Decode: Primitive = ofOperands(1, (vm, bytes) => {
   } catch {
     return fail(vm, PRIM_ERROR.inappropriate);
   }
+});
+
+/** primitiveReplaceBytes(string, ByteArray): takes over the bytes as code points 0 to 255. */
+export const replaceBytes: Primitive = ofOperands(2, (vm, string, bytes) => {
+  if (!isBytes(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);
+  if (!isBytes(vm, bytes)) return fail(vm, PRIM_ERROR.badArgument);
+  if (isReadOnly(vm, string)) return fail(vm, PRIM_ERROR.noModification);
+  const size = vm.memory.byteSize(string);
+  if (vm.memory.byteSize(bytes) < size) return fail(vm, PRIM_ERROR.badArgument);
+  vm.memory.storeBytes(string, vm.memory.fetchBytes(bytes).subarray(0, size));
+  return string;
 });
 
 /** A new ByteArray of these bytes; fails when there is no room. */

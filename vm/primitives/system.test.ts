@@ -63,6 +63,14 @@ describe('String primitives', () => {
     expect(vm.answer('primitiveSymbolIntern', 3)).toEqual(BAD_ARGUMENT);
   });
 
+  test('bytes replace a whole String', () => {
+    const string = { oop: vm.oop('abc') };
+    expect(vm.answer('primitiveReplaceBytes', string, vm.bytes(65, 0xe9, 67, 68))).toBe('AéC');
+    expect(vm.answer('primitiveReplaceBytes', string, vm.bytes(65))).toEqual(BAD_ARGUMENT);
+    expect(vm.answer('primitiveReplaceBytes', string, [1])).toEqual(BAD_ARGUMENT);
+    expect(vm.answer('primitiveReplaceBytes', '€', vm.bytes(1))).toEqual(BAD_RECEIVER);
+  });
+
   test('UTF-8 there and back', () => {
     expect(vm.answer('primitiveUtf8Encode', 'é€😀')).toEqual([...new TextEncoder().encode('é€😀')]);
     expect(vm.answer('primitiveUtf8Decode', vm.bytes(...new TextEncoder().encode('é€😀')))).toBe(
