@@ -4,7 +4,7 @@
  */
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import { PAGE_WORDS } from '../objects/layout.ts';
-import { OWN_SLOTS } from '../objects/well-known.ts';
+import { SLOT_NAMES } from '../objects/well-known.ts';
 import { buildClasses, type ClassDefinition } from './class-builder.ts';
 import { fillSpecialObjects } from './special-objects.ts';
 
@@ -69,32 +69,35 @@ const CLASSES: readonly (readonly [string, string | null, string?])[] = [
   ['Context', 'Object', 'variable'],
 ];
 
-/** Slots of classes whose place in the hierarchy the library chooses. */
-const SLOTS: Readonly<Record<string, readonly string[]>> = {
-  ...OWN_SLOTS,
+/** Own slots of superclasses that the VM does not know, and of classes whose slots it leaves open. */
+const OWN_SLOTS: Readonly<Record<string, readonly string[]>> = {
+  ClassDescription: ['instanceVariables', 'organization'],
   LookupKey: ['key'],
-  Association: ['value'],
   Link: ['nextLink'],
   BlockClosure: ['outerContext', 'compiledBlock', 'numArgs'],
-  FullBlockClosure: ['receiver'],
-  HashedCollection: ['tally'],
-  Dictionary: ['array'],
+  HashedCollection: ['tally', 'array'],
   OrderedCollection: ['array', 'firstIndex', 'lastIndex'],
 };
 
 /** Definitions of the classes above; a test may add its own after them. */
 export function bareDefinitions(): ClassDefinition[] {
-  return CLASSES.map(([name, superclass, layout]) => ({
-    name,
-    superclass,
-    layout: layout ?? 'normal',
-    instVars: SLOTS[name] ?? [],
-    classVars: [],
-    classInstVars: [],
-    pools: [],
-    category: 'Kernel',
-    comment: '',
-  }));
+  const all = new Map<string, readonly string[]>();
+  return CLASSES.map(([name, superclass, layout]) => {
+    const inherited = superclass === null ? [] : all.get(superclass)!;
+    const instVars = SLOT_NAMES[name]?.slice(inherited.length) ?? OWN_SLOTS[name] ?? [];
+    all.set(name, [...inherited, ...instVars]);
+    return {
+      name,
+      superclass,
+      layout: layout ?? 'normal',
+      instVars,
+      classVars: [],
+      classInstVars: [],
+      pools: [],
+      category: 'Kernel',
+      comment: '',
+    };
+  });
 }
 
 /** A heap of `mib` MiB with these classes. */

@@ -21,8 +21,8 @@ import {
   BEHAVIOR,
   CLASS,
   METACLASS,
-  OWN_SLOTS,
   SHAPE,
+  SLOT_NAMES,
   SPECIAL,
   WELL_KNOWN,
   type WellKnown,
@@ -204,7 +204,7 @@ function formatOf(
 
 /** The VM reads these classes' instances by position. */
 function checkWellKnown(draft: Draft, problems: string[]): void {
-  const { name, instVars } = draft.definition;
+  const { name } = draft.definition;
   if (Object.hasOwn(SHAPE, name)) {
     const wanted = wellKnownFormat(name as WellKnown);
     if (draft.format !== wanted) {
@@ -213,10 +213,10 @@ function checkWellKnown(draft: Draft, problems: string[]): void {
       );
     }
   }
-  const slots = OWN_SLOTS[name];
-  if (slots !== undefined && slots.join() !== instVars.join()) {
+  const slots = SLOT_NAMES[name];
+  if (slots !== undefined && slots.join() !== draft.slotNames.join()) {
     problems.push(
-      `Cannot define class "${name}": its variables are ${instVars.join(' ') || 'none'}, ` +
+      `Cannot define class "${name}": its slots are ${draft.slotNames.join(' ') || 'none'}, ` +
         `the VM expects ${slots.join(' ')}`,
     );
   }

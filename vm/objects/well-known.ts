@@ -231,25 +231,31 @@ export const SPECIAL_SELECTORS: readonly (readonly [string, number])[] = [
   ['y', 0],
 ];
 
+/** Squeak's name for the second of them. */
+const BEHAVIOR_NAMES = ['superclass', 'methodDict', 'format', 'shape'];
+
 function namesOf(slots: Readonly<Record<string, number>>): string[] {
   return Object.keys(slots).filter((name) => !name.endsWith('First'));
 }
 
-/** Own instance variables that the VM expects these classes to have, in order. */
-export const OWN_SLOTS: Readonly<Record<string, readonly string[]>> = {
-  Behavior: namesOf(BEHAVIOR),
-  ClassDescription: ['instanceVariables', 'organization'],
-  Class: Object.keys(CLASS).slice(2),
-  Metaclass: namesOf(METACLASS),
+/** All slot names, inherited ones first, that the VM expects instances of these classes to have. */
+export const SLOT_NAMES: Readonly<Record<string, readonly string[]>> = {
+  Behavior: BEHAVIOR_NAMES,
+  Class: [...BEHAVIOR_NAMES, ...Object.keys(CLASS)],
+  Metaclass: [...BEHAVIOR_NAMES, 'instanceVariables', 'organization', 'thisClass'],
   Shape: namesOf(SHAPE_SLOTS),
   AdditionalMethodState: namesOf(METHOD_STATE),
   Pragma: namesOf(PRAGMA),
   Context: namesOf(CONTEXT),
-  MethodDictionary: ['array'],
-  Process: namesOf(PROCESS).slice(1),
+  FullBlockClosure: namesOf(CLOSURE),
+  MethodDictionary: namesOf(METHOD_DICTIONARY),
+  SystemDictionary: ['tally', 'array'],
+  Dictionary: ['tally', 'array'],
+  Association: namesOf(ASSOCIATION),
+  Process: namesOf(PROCESS),
   ProcessorScheduler: namesOf(SCHEDULER),
   LinkedList: namesOf(LINKED_LIST),
-  Semaphore: namesOf(SEMAPHORE).slice(2),
+  Semaphore: namesOf(SEMAPHORE),
   Message: namesOf(MESSAGE),
   Point: namesOf(POINT),
   Fraction: ['numerator', 'denominator'],
