@@ -1,6 +1,6 @@
 /**
- * `npm run check`: the quick checks, for every save and every commit. Tidy, format and lint, types, and
- * the unit tests; no image, no QEMU.
+ * The quick checks, for every save and every commit: tidy, format and lint, types, unused exports are
+ * the compiler's and Biome's business. `npm run check` adds the unit tests; no image, no QEMU.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,22 +8,17 @@ import { join } from 'node:path';
 import { tidy, tidyWarnings } from './tidy.ts';
 
 const root = join(import.meta.dirname, '..');
-const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+const CHECKED = /\.(ts|mjs|c|h|st|json|md|sh)$/;
 
-/** One check: its name, and the command that makes it. */
-interface Check {
-  readonly name: string;
-  readonly command: readonly string[];
+function run(program: string, words: readonly string[]): boolean {
+  const path = `${join(process.execPath, '..')}:${process.env['PATH']}`;
+  const env = { ...process.env, PATH: path };
+  return spawnSync(program, words, { cwd: root, stdio: 'inherit', env }).status === 0;
 }
 
-const checks: readonly Check[] = [
-  { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
-  { name: 'types', command: [bin('tsc'), '-p', 'tsconfig.json'] },
-  {
-    name: 'unit tests',
-    command: [process.execPath, join(root, 'node_modules/vitest/vitest.mjs'), 'run'],
-  },
-];
+function tool(name: string, ...words: string[]): boolean {
+  return run(join(root, 'node_modules', '.bin', name), words);
+}
 
 function tidyCheck(): boolean {
   const list = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
@@ -32,7 +27,7 @@ function tidyCheck(): boolean {
   });
   const files = list.stdout
     .split('\0')
-    .filter((path) => path !== '' && /\.(ts|mjs|c|h|st|json|md|sh)$/.test(path))
+    .filter((path) => CHECKED.test(path))
     .flatMap((path) => {
       try {
         return [{ path, text: readFileSync(join(root, path), 'utf8') }];
@@ -46,17 +41,24 @@ function tidyCheck(): boolean {
   return findings.length === 0;
 }
 
-const failed: string[] = tidyCheck() ? [] : ['tidy'];
-for (const { name, command } of checks) {
-  const [program = '', ...rest] = command;
-  const done = spawnSync(program, rest, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env['PATH']}` },
-  });
-  if (done.status !== 0) failed.push(name);
+/** Runs the checks that read the sources; answers their names by outcome. */
+export function runChecks(): { passed: string[]; failed: string[] } {
+  const checks: readonly (readonly [string, () => boolean])[] = [
+    ['tidy', tidyCheck],
+    ['format and lint', () => tool('biome', 'check', '--error-on-warnings', '.')],
+    ['types', () => tool('tsc', '-p', 'tsconfig.json')],
+  ];
+  const passed: string[] = [];
+  const failed: string[] = [];
+  for (const [name, check] of checks) (check() ? passed : failed).push(name);
+  return { passed, failed };
 }
-if (failed.length > 0) {
-  console.log(`Check failed: ${failed.join(', ')}`);
-  process.exitCode = 1;
+
+if (import.meta.main) {
+  const { failed } = runChecks();
+  if (!run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run'])) failed.push('unit tests');
+  if (failed.length > 0) {
+    console.log(`Check failed: ${failed.join(', ')}`);
+    process.exitCode = 1;
+  }
 }
