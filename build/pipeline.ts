@@ -48,10 +48,10 @@ export async function buildImage(options: PipelineOptions): Promise<string> {
   const firmware = await buildFirmware(context);
 
   const node = await buildNode(context);
-  const addon = await buildAddon(context);
-  const libraries = await buildLibraries(context, { node, addon });
-  const vm = await buildVm(context);
+  const libraries = await buildLibraries(context, node);
   const base = await packBase(context, { node, libraries });
+  const addon = await buildAddon(context);
+  const vm = await buildVm(context);
   const app = await packApp(context, { vm, addon });
 
   const boot = await buildBootPartitions(context, { linux, deviceTree, firmware, base, app });

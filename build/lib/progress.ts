@@ -7,6 +7,8 @@ const BAR_CELLS = 24;
 const REDRAW_MS_MIN = 80;
 
 export interface Progress {
+  /** A step whose output is there already. */
+  skip(name: string): void;
   /** Begins a step; `detail` says what kind of work it is. */
   start(name: string, detail: string): void;
   /** Moves inside the running step: `fraction` from 0 to 1, or null when it is unknown. */
@@ -22,6 +24,15 @@ export function createProgress(stream: NodeJS.WriteStream, stepCount: number): P
   return stream.isTTY ? new TerminalProgress(stream, stepCount) : new LineProgress(stream);
 }
 
+/** For steps that run inside another command: says nothing. */
+export const silentProgress: Progress = {
+  skip() {},
+  start() {},
+  update() {},
+  finish() {},
+  note() {},
+};
+
 class LineProgress implements Progress {
   readonly #stream: NodeJS.WritableStream;
   #name = '';
@@ -30,6 +41,10 @@ class LineProgress implements Progress {
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
+  }
+
+  skip(name: string): void {
+    this.note(`${name}: up to date`);
   }
 
   start(name: string, detail: string): void {
@@ -67,6 +82,13 @@ class TerminalProgress implements Progress {
   constructor(stream: NodeJS.WriteStream, stepCount: number) {
     this.#stream = stream;
     this.#stepCount = stepCount;
+  }
+
+  skip(name: string): void {
+    this.#finished++;
+    this.#name = name;
+    this.#detail = 'up to date';
+    this.#draw(0);
   }
 
   start(name: string, detail: string): void {

@@ -52,13 +52,13 @@ export async function runStep(context: StepContext, spec: StepSpec): Promise<Ste
   const key = sha256(JSON.stringify([spec.name, sorted])).slice(0, KEY_DIGITS);
   const home = join(context.stepsDir, spec.name);
   const dir = join(home, key);
-  context.progress.start(spec.name, spec.detail);
   if (await pathExists(join(dir, STAMP))) {
     const now = new Date();
     await utimes(dir, now, now);
-    context.progress.finish('up to date');
+    context.progress.skip(spec.name);
     return { name: spec.name, key, dir, built: false };
   }
+  context.progress.start(spec.name, spec.detail);
   await mkdir(home, { recursive: true });
   await removeLeftovers(home);
   const work = await mkdtemp(join(home, `tmp-${process.pid}-`));

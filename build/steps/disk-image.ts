@@ -47,12 +47,12 @@ export async function assembleImage(
       await sha256File(import.meta.filename),
     ]),
   );
-  progress.start('image', 'putting the card image together');
   const stamp = await readStamp(join(outputDir, STAMP_FILE));
   if (stamp?.key === key && (await pathExists(image))) {
-    progress.finish('up to date');
+    progress.skip('image');
     return `${image} is up to date`;
   }
+  progress.start('image', 'putting the card image together');
   const kept = await keepUsedImage(image, stamp, outputDir);
   if (kept) progress.note(`The image was used since it was made; it is kept as ${kept}`);
   await mkdir(join(outputDir, 'qemu'), { recursive: true });

@@ -13,7 +13,7 @@ import { addParents, type CpioEntry, writeCpio } from '../lib/cpio.ts';
 import { hashTree, listFiles, pathExists } from '../lib/files.ts';
 import type { BuildContext } from '../lib/package.ts';
 import { runStep, type StepResult } from '../lib/step.ts';
-import { LIBRARIES, LOADER } from '../packages/libraries/build.ts';
+import { checkLibraries, LIBRARIES, LOADER } from '../packages/libraries/build.ts';
 
 const LEVEL = 19;
 /** Folders the first program mounts on, or that programs expect. */
@@ -66,6 +66,7 @@ export async function packApp(
     },
     recipe: [import.meta.filename, cpioRecipe],
     build: async (dir) => {
+      await checkLibraries(join(addon.dir, 'addon.node'));
       const tree = new Map<string, CpioEntry>();
       for (const name of await listFiles(vm.dir, (path) => path !== 'stamp.json')) {
         tree.set(`app/${name}`, await fileEntry(join(vm.dir, name), 0o644));

@@ -10,7 +10,7 @@ import { MIB, partitionOf } from '../lib/board.ts';
 import { hashTree, pathExists } from '../lib/files.ts';
 import type { BuildContext } from '../lib/package.ts';
 import { cacheDir, checkoutDir } from '../lib/paths.ts';
-import { createProgress } from '../lib/progress.ts';
+import { silentProgress } from '../lib/progress.ts';
 import { runStep, type StepResult } from '../lib/step.ts';
 
 const HOST_JOURNAL_BYTES = 64 * MIB;
@@ -50,11 +50,9 @@ export async function buildJournal(context: BuildContext): Promise<StepResult> {
 
 /** Answers the path of a fresh journal for `npm run host`; quick when the sources are the same. */
 export async function hostJournal(): Promise<string> {
-  const progress = createProgress(process.stderr, 1);
-  const quiet = { ...progress, start() {}, update() {}, finish() {}, note() {} };
   const root = join(checkoutDir, 'vm');
   const step = await runStep(
-    { stepsDir: join(cacheDir(), 'steps'), progress: quiet },
+    { stepsDir: join(cacheDir(), 'steps'), progress: silentProgress },
     {
       name: 'journal-host',
       detail: 'bootstrapping the Smalltalk image',

@@ -10,7 +10,7 @@ import { hashTree, pathExists, sha256 } from '../../lib/files.ts';
 import { ensureHostPackages } from '../../lib/host-packages.ts';
 import { type BuildContext, openPackage } from '../../lib/package.ts';
 import { cacheDir, checkoutDir } from '../../lib/paths.ts';
-import { createProgress } from '../../lib/progress.ts';
+import { createProgress, silentProgress } from '../../lib/progress.ts';
 import { run, toolVersion } from '../../lib/run.ts';
 import { runStep, type StepResult } from '../../lib/step.ts';
 
@@ -41,12 +41,10 @@ export async function buildAddon(context: BuildContext): Promise<StepResult> {
  */
 export async function hostAddon(): Promise<string> {
   const cache = cacheDir();
-  const progress = createProgress(process.stderr, 1);
-  const quiet = { ...progress, start() {}, update() {}, finish() {}, note() {} };
-  await ensureHostPackages(cache, ['addon'], progress);
+  await ensureHostPackages(cache, ['addon'], createProgress(process.stderr, 1));
   const sources = join(checkoutDir, SOURCES);
   const step = await runStep(
-    { stepsDir: join(cache, 'steps'), progress: quiet },
+    { stepsDir: join(cache, 'steps'), progress: silentProgress },
     {
       name: `addon-${process.arch}`,
       detail: 'compiling the native addon for this machine',

@@ -1,11 +1,11 @@
 /**
  * Takes the shared libraries Node needs from the target's Debian suite, and proves that nothing is
- * missing: every library that Node, our addon or one of these libraries asks for must be here.
+ * missing: every library that Node or one of these libraries asks for must be here. (The addon is
+ * checked where it is packed: it changes often, and these need not be compressed again then.)
  */
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../../lib/failure.ts';
-import { pathExists } from '../../lib/files.ts';
 import { type BuildContext, openPackage } from '../../lib/package.ts';
 import { run } from '../../lib/run.ts';
 import { runStep, type StepResult } from '../../lib/step.ts';
@@ -33,15 +33,12 @@ const FILES = {
 export const LIBRARIES: readonly string[] = Object.values(FILES).flat();
 
 /** Answers the libraries' step: the files of LIBRARIES, flat. */
-export async function buildLibraries(
-  context: BuildContext,
-  users: { node: StepResult; addon: StepResult },
-): Promise<StepResult> {
+export async function buildLibraries(context: BuildContext, node: StepResult): Promise<StepResult> {
   const libraries = await openPackage(context, import.meta.dirname);
   return runStep(context, {
     name: 'libraries',
     detail: 'unpacking the shared libraries',
-    inputs: { ...libraries.inputs, node: users.node.key, addon: users.addon.key },
+    inputs: { ...libraries.inputs, node: node.key },
     recipe: [import.meta.filename],
     build: async (dir) => {
       const tree = join(dir, 'unpacked');
@@ -53,15 +50,14 @@ export async function buildLibraries(
         for (const name of names) await copyFile(join(tree, folder, name), join(dir, name));
       }
       await rm(tree, { recursive: true });
-      const binaries = [join(users.node.dir, 'node'), ...LIBRARIES.map((name) => join(dir, name))];
-      const addon = join(users.addon.dir, 'addon.node');
-      if (await pathExists(addon)) binaries.push(addon);
-      for (const binary of binaries) await checkNeeds(binary);
+      const binaries = [join(node.dir, 'node'), ...LIBRARIES.map((name) => join(dir, name))];
+      for (const binary of binaries) await checkLibraries(binary);
     },
   });
 }
 
-async function checkNeeds(binary: string): Promise<void> {
+/** Fails with the missing name when a binary for the board needs a library we do not take. */
+export async function checkLibraries(binary: string): Promise<void> {
   const dynamic = await run('aarch64-linux-gnu-readelf', ['-d', binary]);
   for (const [, name = ''] of dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)) {
     if (LIBRARIES.includes(name)) continue;
