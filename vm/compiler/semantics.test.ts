@@ -52,6 +52,11 @@ describe('compiled methods', () => {
       ['answer self', 'kept 1', 'kept 2', 'kept 4', 'kept 6'],
     ],
     [
+      'a variable written before its capture in a loop is shared all the same',
+      '| t | t := 0. 1 to: 2 do: [:i | t := t + i. self keep: [t]]',
+      ['answer self', 'kept 3', 'kept 3', 'kept 3', 'kept 3'],
+    ],
+    [
       'a variable of a loop body starts as nil',
       '1 to: 3 do: [:i | | t | self log: t. t := i]',
       ['null', 'null', 'null', 'answer self'],
