@@ -18,7 +18,8 @@ import { Interpreter } from '../interpreter/interpreter.ts';
 import type { InterpreterHost } from '../interpreter/primitive-interface.ts';
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import { CARD_CHECKPOINT, CONTROL, INTERRUPT, PAGE_BYTES, PAGE_WORDS } from '../objects/layout.ts';
-import { primitiveTable } from '../primitives/table.ts';
+import { CONTEXT, PROCESS } from '../objects/well-known.ts';
+import { PRIMITIVES } from '../primitives/table.ts';
 import { Evaluator } from '../supervisor/evaluator.ts';
 import {
   type CommitMessage,
@@ -57,14 +58,16 @@ class VmThread {
   #ticket: number;
   #generation: number;
   #failedTicket = 0;
-  #settledTicket: number;
+  #commitWanted = false;
+  #shutdownWanted: 'restart' | 'poweroff' | null = null;
+  readonly #generations: { number: number; wallMs: number; label: string | null }[];
   #stopped = false;
 
   constructor(data: VmWorkerData, port: MessagePort) {
     this.#data = data;
     this.#port = port;
     this.#ticket = data.firstTicket;
-    this.#settledTicket = data.firstTicket;
+    this.#generations = [...data.generations];
     this.#generation = data.generation;
     this.#signals = new Int32Array(data.signals);
     const addon = loadAddon();
@@ -82,7 +85,7 @@ class VmThread {
     });
     this.#interpreter = new Interpreter({
       memory: this.#memory,
-      primitives: primitiveTable(),
+      primitives: PRIMITIVES,
       host: this.#host(() => addon.die()),
     });
     this.#evaluator = new Evaluator({
@@ -101,6 +104,15 @@ class VmThread {
       if (this.#handleAll()) continue;
       Atomics.add(this.#signals, SIGNAL.runs, 1);
       const result = this.#interpreter.run();
+      if (this.#commitWanted) {
+        this.#commitWanted = false;
+        this.#commitForProcess();
+      }
+      if (this.#shutdownWanted !== null) {
+        const how = this.#shutdownWanted;
+        this.#shutdownWanted = null;
+        this.#post({ kind: 'shutdown', how, ticket: this.#checkpoint(1) });
+      }
       if (this.#handleAll() || result.status !== 'idle') continue;
       const { nextTimerMs } = result;
       Atomics.wait(
@@ -209,25 +221,47 @@ class VmThread {
       const news = received.message;
       const pages = this.#uncommitted.get(news.ticket) ?? [];
       this.#uncommitted.delete(news.ticket);
-      this.#settledTicket = news.ticket;
-      if (news.kind === 'committed') this.#generation = news.generation;
-      else {
+      if (news.kind === 'committed') {
+        this.#generation = news.generation;
+        this.#generations.unshift({ number: news.generation, wallMs: Date.now(), label: null });
+      } else {
         this.#failedTicket = news.ticket;
         for (const page of pages) this.#memory.cards[page]! |= CARD_CHECKPOINT;
       }
     }
   }
 
-  /** Commits and waits until it is durable; the generation's number, 0 when that failed. */
-  #commitNow(): number {
+  /**
+   * `Journal commit`: the running process waits for the number of the generation made now. What is in
+   * that generation is the same process with the number negated on its stack, as `snapshot:` does, so
+   * a program can tell that it was resumed. A commit that fails answers nil.
+   */
+  #commitForProcess(): void {
+    this.#settleAll();
+    const number = this.#generation + 1;
+    this.#answerProcess((-number << 1) | 1);
     const ticket = this.#checkpoint(1);
-    if (ticket === 0) return this.#generation;
-    while (this.#settledTicket < ticket) {
+    this.#settleAll();
+    const durable = ticket !== 0 && this.#failedTicket !== ticket;
+    assert(!durable || this.#generation === number, 'generations are numbered one by one');
+    this.#answerProcess(durable ? (number << 1) | 1 : this.#memory.nil);
+  }
+
+  /** Replaces the value on top of the running process's stack: what its primitive answered. */
+  #answerProcess(value: Oop): void {
+    const memory = this.#memory;
+    const context = memory.fetch(this.#interpreter.activeProcess, PROCESS.suspendedContext);
+    const stackPointer = memory.fetch(context, CONTEXT.stackp) >> 1;
+    memory.store(context, CONTEXT.tempsFirst + stackPointer - 1, value);
+  }
+
+  /** Waits until every commit handed over is durable, or has failed. */
+  #settleAll(): void {
+    while (this.#uncommitted.size > 0) {
       const seen = Atomics.load(this.#signals, SIGNAL.wake);
       this.#receiveCommits();
-      if (this.#settledTicket < ticket) Atomics.wait(this.#signals, SIGNAL.wake, seen, 100);
+      if (this.#uncommitted.size > 0) Atomics.wait(this.#signals, SIGNAL.wake, seen, 100);
     }
-    return this.#failedTicket === ticket ? 0 : this.#generation;
   }
 
   #host(die: () => never): InterpreterHost {
@@ -245,15 +279,19 @@ class VmThread {
         this.#events.push({ kind: 'error', process, context, description });
         wakeUp();
       },
-      commit: () => this.#commitNow(),
-      nextGeneration: () => this.#generation + this.#uncommitted.size + 1,
-      shutdown: (kind) => {
-        const how = kind === 'poweroff' ? 'poweroff' : 'restart';
-        this.#post({ kind: 'shutdown', how, ticket: this.#checkpoint(1) });
+      commit: () => {
+        this.#commitWanted = true;
+        wakeUp();
+        return 0; // Replaced by #commitForProcess before the process goes on.
       },
+      shutdown: (kind) => {
+        this.#shutdownWanted = kind === 'poweroff' ? 'poweroff' : 'restart';
+        wakeUp();
+      },
+      label: (generation, label) => this.#post({ kind: 'label', generation, label }),
       random: (bytes) => randomBytes(bytes),
       timeZoneOffsetSeconds: () => -60 * new Date().getTimezoneOffset(),
-      generations: () => this.#data.generations,
+      generations: () => this.#generations,
       crash: () => die(),
     };
   }

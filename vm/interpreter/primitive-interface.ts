@@ -104,4 +104,6 @@ export interface InterpreterHost {
   /** Retained generations, newest first. */
   generations?(): readonly { number: number; wallMs: number; label: string | null }[];
   label?(generation: number, label: string): void;
+  /** Dies of a real SIGSEGV, for the test of what then happens. */
+  crash?(): void;
 }

@@ -55,6 +55,7 @@ export const NAMED: readonly PrimitiveEntry[] = [
   { name: 'primitiveTimeZoneOffset', run: time.timeZoneOffset },
   { name: 'primitiveCommit', run: system.commit, unwinds },
   { name: 'primitiveShutdown', run: system.shutdown },
+  { name: 'primitiveCrash', run: system.crash },
   { name: 'primitiveGenerations', run: system.generations },
   { name: 'primitiveJournalLabel', run: system.journalLabel },
 ];

@@ -79,6 +79,13 @@ export const shutdown: Primitive = ofOperands(1, (vm, kind) => {
   return kind;
 });
 
+/** primitiveCrash: a real SIGSEGV of the whole machine, for the test of its recovery. */
+export const crash: Primitive = (vm) => {
+  if (vm.host.crash === undefined) return fail(vm, PRIM_ERROR.unsupported);
+  vm.host.crash();
+  return vm.memory.nil;
+};
+
 /** primitiveRandomBytes(n): a ByteArray of n bytes from the host's generator. */
 export const randomBytes: Primitive = ofOperands(1, (vm, size) => {
   if (!isSmallInteger(size) || size >> 1 < 0) return fail(vm, PRIM_ERROR.badArgument);

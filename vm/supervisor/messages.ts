@@ -55,6 +55,7 @@ export type FromVm =
     }
   | { readonly kind: 'report'; readonly id: number; readonly lines: readonly string[] }
   | { readonly kind: 'shutdown'; readonly how: 'restart' | 'poweroff'; readonly ticket: number }
+  | { readonly kind: 'label'; readonly generation: number; readonly label: string }
   | { readonly kind: 'commitRefused'; readonly reason: string }
   | { readonly kind: 'stopped' };
 

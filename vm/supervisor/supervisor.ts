@@ -297,6 +297,13 @@ export class Supervisor {
           this.#leave(message.how === 'poweroff' ? 'poweroff' : 'restart'),
         );
         return;
+      case 'label': {
+        const { generation, label } = message;
+        this.#store
+          .call('label', { generation, label })
+          .catch((error: Error) => this.#console.write(`${error.message}\n`));
+        return;
+      }
       case 'commitRefused':
         this.#sayCommitTrouble(message.reason);
         return;
