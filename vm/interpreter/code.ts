@@ -11,10 +11,11 @@
  * Invariant: `frameWords` is at least the number of temporaries and operands an activation ever has,
  * so that one check at its start keeps the value stack within its limits.
  */
+
+import { decode, type Instruction, primitiveOf } from '../bytecode/decode.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { FORMAT, HEADER_WORDS, SHAPE_MASK, SHAPE_SMALL_INTEGER } from '../objects/layout.ts';
 import { CLOSURE, SHAPE } from '../objects/well-known.ts';
-import { decode, type Instruction, primitiveOf } from '../bytecode/decode.ts';
 import type { Primitive, PrimitiveEntry, PrimitiveTable } from './primitive-interface.ts';
 
 /** How an activation of a Code begins. */

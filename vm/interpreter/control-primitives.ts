@@ -9,7 +9,8 @@
  */
 import type { Oop } from '../memory/object-memory.ts';
 import { CONTEXT, PROCESS, SHAPE } from '../objects/well-known.ts';
-import { isMarked, CHAIN_MAX } from './frames.ts';
+import { PRIMITIVE_ENSURE, PRIMITIVE_HANDLER, textOf } from './code.ts';
+import { CHAIN_MAX, isMarked } from './frames.ts';
 import type { Interpreter } from './interpreter.ts';
 import {
   PRIM_ERROR,
@@ -17,7 +18,6 @@ import {
   type PrimitiveEntry,
   type PrimitiveTable,
 } from './primitive-interface.ts';
-import { PRIMITIVE_ENSURE, PRIMITIVE_HANDLER, textOf } from './code.ts';
 
 const MODULE = 'Palimpsest';
 /** Seconds from 1901-01-01, where the clock of primitives 240 and 242 starts, to 1970-01-01. */
@@ -180,7 +180,12 @@ function signal(vm: Interpreter, receiver: Oop): Oop {
   const { scheduler } = vm;
   if (!scheduler.isSemaphore(receiver)) return fail(vm, PRIM_ERROR.badReceiver);
   const first = scheduler.firstWaiting(receiver);
-  if (first !== vm.nil && !vm.unwound && scheduler.isProcess(first) && scheduler.wouldPreempt(first)) {
+  if (
+    first !== vm.nil &&
+    !vm.unwound &&
+    scheduler.isProcess(first) &&
+    scheduler.wouldPreempt(first)
+  ) {
     return fail(vm, PRIM_ERROR.needsUnwind);
   }
   scheduler.signal(receiver);
@@ -239,10 +244,19 @@ function signalAtMicroseconds(vm: Interpreter, receiver: Oop, args: number): Oop
   const semaphore = vm.stack[args]!;
   const time = vm.stack[args + 1]!;
   const shape = vm.memory.shapeOf(time);
-  if ((time & 1) === 0 && shape !== SHAPE.LargePositiveInteger && shape !== SHAPE.LargeNegativeInteger) {
+  if (
+    (time & 1) === 0 &&
+    shape !== SHAPE.LargePositiveInteger &&
+    shape !== SHAPE.LargeNegativeInteger
+  ) {
     return fail(vm, PRIM_ERROR.badArgument);
   }
-  return setTimer(vm, receiver, semaphore, Number(vm.memory.integerValue(time)) - EPOCH_MICROSECONDS);
+  return setTimer(
+    vm,
+    receiver,
+    semaphore,
+    Number(vm.memory.integerValue(time)) - EPOCH_MICROSECONDS,
+  );
 }
 
 /** 136: as above, by the millisecond clock of primitive 135, which wraps after 29 bits. */

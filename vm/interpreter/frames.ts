@@ -7,12 +7,7 @@
  * and its other slots are out of date; a Context that has returned has nil as sender and as pc.
  */
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
-import {
-  CARD_BOTH,
-  FORMAT,
-  HEADER_WORDS,
-  PAGE_SHIFT,
-} from '../objects/layout.ts';
+import { CARD_BOTH, FORMAT, HEADER_WORDS, PAGE_SHIFT } from '../objects/layout.ts';
 import {
   ASSOCIATION,
   BEHAVIOR,
@@ -59,7 +54,10 @@ export function saveFrame(
   const count = sp - base + 1;
   let saved = context;
   if (saved === 0 || memory.slotCount(saved) < CONTEXT.tempsFirst + count) {
-    saved = memory.instantiate(SHAPE.Context, CONTEXT.tempsFirst + Math.max(code.frameWords, count));
+    saved = memory.instantiate(
+      SHAPE.Context,
+      CONTEXT.tempsFirst + Math.max(code.frameWords, count),
+    );
   }
   const at = saved + HEADER_WORDS;
   const temps = at + CONTEXT.tempsFirst;
@@ -94,7 +92,8 @@ export function resume(vm: Interpreter, context: Oop): Oop {
   vm.baseSender = memory.follow(H[at + CONTEXT.sender]!);
   const method = memory.follow(H[at + CONTEXT.method]!);
   if (!isCompiledCode(memory, method)) return refuse(vm, 'its Context has no method');
-  const code = vm.methods.codeOf(method);
+  const isStepped = context === vm.stepContext && vm.stepCode !== null;
+  const code = isStepped ? vm.stepCode! : vm.methods.codeOf(method);
   const pc = code.pcOf(H[at + CONTEXT.pc]!);
   const count = H[at + CONTEXT.stackp]! >> 1;
   const room = memory.slotCount(context) - CONTEXT.tempsFirst;
@@ -141,12 +140,7 @@ export function push(vm: Interpreter, context: Oop, value: Oop): boolean {
 }
 
 /** A Context that calls `method` and has no sender: the bottom of a new process. */
-export function newContext(
-  vm: Interpreter,
-  method: Oop,
-  receiver: Oop,
-  args: readonly Oop[],
-): Oop {
+export function newContext(vm: Interpreter, method: Oop, receiver: Oop, args: readonly Oop[]): Oop {
   const { memory } = vm;
   const code = vm.methods.codeOf(method);
   const context = memory.instantiate(SHAPE.Context, CONTEXT.tempsFirst + code.frameWords);
@@ -237,7 +231,8 @@ export function className(memory: ObjectMemory, oop: Oop): string {
 
 /** The name of a class or metaclass, whatever state it is in. */
 export function nameOfClass(memory: ObjectMemory, classOop: Oop): string {
-  if (classOop === 0 || !hasSlots(memory, classOop, METACLASS.thisClass + 1)) return 'a broken class';
+  if (classOop === 0 || !hasSlots(memory, classOop, METACLASS.thisClass + 1))
+    return 'a broken class';
   if (memory.shapeOf(classOop) === SHAPE.Metaclass) {
     const sole = memory.follow(memory.fetch(classOop, METACLASS.thisClass));
     if (memory.shapeOf(sole) === SHAPE.Metaclass) return 'a broken metaclass';
@@ -259,5 +254,7 @@ function bindingValue(memory: ObjectMemory, binding: Oop): Oop {
 
 function hasSlots(memory: ObjectMemory, oop: Oop, slots: number): boolean {
   if (slots === 0) return true;
-  return (oop & 1) === 0 && memory.formatOf(oop) <= FORMAT.ephemeron && memory.slotCount(oop) >= slots;
+  return (
+    (oop & 1) === 0 && memory.formatOf(oop) <= FORMAT.ephemeron && memory.slotCount(oop) >= slots
+  );
 }

@@ -84,7 +84,7 @@ export function interpret(
       receiver = H[closure + HEADER_WORDS + CLOSURE.receiver]!;
       const words = (H[closure + 1]! >>> SLOTS_SHIFT) & SLOTS_BITS;
       const room = CLOSURE.copiedFirst + code.numTemps - code.numArgs;
-      const end = closure + HEADER_WORDS + (words < room ? words : room);
+      const end = closure + HEADER_WORDS + Math.min(words, room);
       for (let at = closure + HEADER_WORDS + CLOSURE.copiedFirst; at < end; at++) {
         stack[++sp] = H[at]!;
       }
@@ -159,12 +159,13 @@ export function interpret(
           case 0x1d: // pushLiteralVariable
           case 0x1e: // pushLiteralVariable
           case 0x1f: // pushLiteralVariable
-          {
-            let binding = H[literals + op - 0x10]!;
-            if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER) binding = vm.memory.follow(binding);
-            stack[++sp] = H[binding + ASSOCIATION_VALUE]!;
-            continue activation;
-          }
+            {
+              let binding = H[literals + op - 0x10]!;
+              if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER)
+                binding = vm.memory.follow(binding);
+              stack[++sp] = H[binding + ASSOCIATION_VALUE]!;
+              continue activation;
+            }
           case 0x20: // pushLiteral
           case 0x21: // pushLiteral
           case 0x22: // pushLiteral
@@ -274,262 +275,262 @@ export function interpret(
             extendBytes = 0;
             continue activation;
           case 0x60: // sendSpecial +
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              const sum = (a - 1 + b) | 0;
-              if (((a ^ sum) & (b ^ sum)) >= 0) {
-                stack[--sp] = sum;
-                continue activation;
-              }
-            } else {
-              const sum = vm.floatAdd(a, b);
-              if (sum !== 0) {
-                stack[--sp] = sum;
-                continue activation;
-              }
-            }
-            argc = 1;
-            selector = -1;
-            break send;
-          }
-          case 0x61: // sendSpecial -
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              const difference = (a - b + 1) | 0;
-              if (((a ^ b) & (a ^ difference)) >= 0) {
-                stack[--sp] = difference;
-                continue activation;
-              }
-            } else {
-              const difference = vm.floatSubtract(a, b);
-              if (difference !== 0) {
-                stack[--sp] = difference;
-                continue activation;
-              }
-            }
-            argc = 1;
-            selector = -2;
-            break send;
-          }
-          case 0x62: // sendSpecial <
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a < b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left < vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -3;
-            break send;
-          }
-          case 0x63: // sendSpecial >
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a > b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left > vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -4;
-            break send;
-          }
-          case 0x64: // sendSpecial <=
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a <= b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left <= vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -5;
-            break send;
-          }
-          case 0x65: // sendSpecial >=
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a >= b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left >= vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -6;
-            break send;
-          }
-          case 0x66: // sendSpecial =
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a === b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left === vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -7;
-            break send;
-          }
-          case 0x67: // sendSpecial ~=
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              flag = a !== b;
-              break test;
-            }
-            if (vm.floatPair(a, b)) {
-              flag = vm.left !== vm.right;
-              break test;
-            }
-            argc = 1;
-            selector = -8;
-            break send;
-          }
-          case 0x68: // sendSpecial *
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              const product = (a >> 1) * (b >> 1);
-              if (product >= INTEGER_MIN && product <= INTEGER_MAX) {
-                stack[--sp] = (product << 1) | 1;
-                continue activation;
-              }
-            } else if (vm.floatPair(a, b)) {
-              stack[--sp] = vm.newFloat(vm.left * vm.right);
-              continue activation;
-            }
-            argc = 1;
-            selector = -9;
-            break send;
-          }
-          case 0x69: // sendSpecial /
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              if (b !== 1 && (a >> 1) % (b >> 1) === 0) {
-                const quotient = (a >> 1) / (b >> 1);
-                if (quotient <= INTEGER_MAX) {
-                  stack[--sp] = (quotient << 1) | 1;
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                const sum = (a - 1 + b) | 0;
+                if (((a ^ sum) & (b ^ sum)) >= 0) {
+                  stack[--sp] = sum;
+                  continue activation;
+                }
+              } else {
+                const sum = vm.floatAdd(a, b);
+                if (sum !== 0) {
+                  stack[--sp] = sum;
                   continue activation;
                 }
               }
-            } else if (vm.floatPair(a, b) && vm.right !== 0) {
-              stack[--sp] = vm.newFloat(vm.left / vm.right);
-              continue activation;
+              argc = 1;
+              selector = -1;
+              break send;
             }
-            argc = 1;
-            selector = -10;
-            break send;
-          }
+          case 0x61: // sendSpecial -
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                const difference = (a - b + 1) | 0;
+                if (((a ^ b) & (a ^ difference)) >= 0) {
+                  stack[--sp] = difference;
+                  continue activation;
+                }
+              } else {
+                const difference = vm.floatSubtract(a, b);
+                if (difference !== 0) {
+                  stack[--sp] = difference;
+                  continue activation;
+                }
+              }
+              argc = 1;
+              selector = -2;
+              break send;
+            }
+          case 0x62: // sendSpecial <
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a < b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left < vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -3;
+              break send;
+            }
+          case 0x63: // sendSpecial >
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a > b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left > vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -4;
+              break send;
+            }
+          case 0x64: // sendSpecial <=
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a <= b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left <= vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -5;
+              break send;
+            }
+          case 0x65: // sendSpecial >=
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a >= b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left >= vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -6;
+              break send;
+            }
+          case 0x66: // sendSpecial =
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a === b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left === vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -7;
+              break send;
+            }
+          case 0x67: // sendSpecial ~=
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                flag = a !== b;
+                break test;
+              }
+              if (vm.floatPair(a, b)) {
+                flag = vm.left !== vm.right;
+                break test;
+              }
+              argc = 1;
+              selector = -8;
+              break send;
+            }
+          case 0x68: // sendSpecial *
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                const product = (a >> 1) * (b >> 1);
+                if (product >= INTEGER_MIN && product <= INTEGER_MAX) {
+                  stack[--sp] = (product << 1) | 1;
+                  continue activation;
+                }
+              } else if (vm.floatPair(a, b)) {
+                stack[--sp] = vm.newFloat(vm.left * vm.right);
+                continue activation;
+              }
+              argc = 1;
+              selector = -9;
+              break send;
+            }
+          case 0x69: // sendSpecial /
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                if (b !== 1 && (a >> 1) % (b >> 1) === 0) {
+                  const quotient = (a >> 1) / (b >> 1);
+                  if (quotient <= INTEGER_MAX) {
+                    stack[--sp] = (quotient << 1) | 1;
+                    continue activation;
+                  }
+                }
+              } else if (vm.floatPair(a, b) && vm.right !== 0) {
+                stack[--sp] = vm.newFloat(vm.left / vm.right);
+                continue activation;
+              }
+              argc = 1;
+              selector = -10;
+              break send;
+            }
           case 0x6a: // sendSpecial \\
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0 && b !== 1) {
-              const divisor = b >> 1;
-              let rest = (a >> 1) % divisor;
-              if (rest !== 0 && (rest ^ divisor) < 0) rest += divisor;
-              stack[--sp] = (rest << 1) | 1;
-              continue activation;
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0 && b !== 1) {
+                const divisor = b >> 1;
+                let rest = (a >> 1) % divisor;
+                if (rest !== 0 && (rest ^ divisor) < 0) rest += divisor;
+                stack[--sp] = (rest << 1) | 1;
+                continue activation;
+              }
+              argc = 1;
+              selector = -11;
+              break send;
             }
-            argc = 1;
-            selector = -11;
-            break send;
-          }
           case 0x6b: // sendSpecial @
             argc = 1;
             selector = -12;
             break send;
           case 0x6c: // sendSpecial bitShift:
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              const value = a >> 1;
-              const shift = b >> 1;
-              if (shift <= 0) {
-                stack[--sp] = ((value >> (shift < -31 ? 31 : -shift)) << 1) | 1;
-                continue activation;
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                const value = a >> 1;
+                const shift = b >> 1;
+                if (shift <= 0) {
+                  stack[--sp] = ((value >> (shift < -31 ? 31 : -shift)) << 1) | 1;
+                  continue activation;
+                }
+                if (shift < 31 && (value << shift) >> shift === value) {
+                  const shifted = value << shift;
+                  if (shifted >= INTEGER_MIN && shifted <= INTEGER_MAX) {
+                    stack[--sp] = (shifted << 1) | 1;
+                    continue activation;
+                  }
+                }
               }
-              if (shift < 31 && (value << shift) >> shift === value) {
-                const shifted = value << shift;
-                if (shifted >= INTEGER_MIN && shifted <= INTEGER_MAX) {
-                  stack[--sp] = (shifted << 1) | 1;
+              argc = 1;
+              selector = -13;
+              break send;
+            }
+          case 0x6d: // sendSpecial //
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0 && b !== 1) {
+                const quotient = Math.floor((a >> 1) / (b >> 1));
+                if (quotient <= INTEGER_MAX) {
+                  stack[--sp] = (quotient << 1) | 1;
                   continue activation;
                 }
               }
+              argc = 1;
+              selector = -14;
+              break send;
             }
-            argc = 1;
-            selector = -13;
-            break send;
-          }
-          case 0x6d: // sendSpecial //
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0 && b !== 1) {
-              const quotient = Math.floor((a >> 1) / (b >> 1));
-              if (quotient <= INTEGER_MAX) {
-                stack[--sp] = (quotient << 1) | 1;
+          case 0x6e: // sendSpecial bitAnd:
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                stack[--sp] = a & b;
                 continue activation;
               }
+              argc = 1;
+              selector = -15;
+              break send;
             }
-            argc = 1;
-            selector = -14;
-            break send;
-          }
-          case 0x6e: // sendSpecial bitAnd:
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              stack[--sp] = a & b;
-              continue activation;
-            }
-            argc = 1;
-            selector = -15;
-            break send;
-          }
           case 0x6f: // sendSpecial bitOr:
-          {
-            const a = stack[sp - 1]!;
-            const b = stack[sp]!;
-            if ((a & b & 1) !== 0) {
-              stack[--sp] = a | b;
-              continue activation;
+            {
+              const a = stack[sp - 1]!;
+              const b = stack[sp]!;
+              if ((a & b & 1) !== 0) {
+                stack[--sp] = a | b;
+                continue activation;
+              }
+              argc = 1;
+              selector = -16;
+              break send;
             }
-            argc = 1;
-            selector = -16;
-            break send;
-          }
           case 0x70: // sendSpecial at:
             argc = 1;
             selector = -17;
@@ -708,12 +709,12 @@ export function interpret(
           case 0xcd: // popIntoReceiverVariable
           case 0xce: // popIntoReceiverVariable
           case 0xcf: // popIntoReceiverVariable
-          {
-            const at = receiver + HEADER_WORDS + op - 0xc8;
-            H[at] = stack[sp--]!;
-            cards[at >> PAGE_SHIFT] = CARD_BOTH;
-            continue activation;
-          }
+            {
+              const at = receiver + HEADER_WORDS + op - 0xc8;
+              H[at] = stack[sp--]!;
+              cards[at >> PAGE_SHIFT] = CARD_BOTH;
+              continue activation;
+            }
           case 0xd0: // popIntoTemp
           case 0xd1: // popIntoTemp
           case 0xd2: // popIntoTemp
@@ -732,26 +733,27 @@ export function interpret(
             extendBytes += 2;
             continue activation;
           case 0xe1: // extendB
-          {
-            const byte = bytes[pc++]!;
-            extendB = extendBytes < 256 && byte > 127 ? byte - 256 : (extendB << 8) | byte;
-            extendBytes += 258;
-            continue activation;
-          }
+            {
+              const byte = bytes[pc++]!;
+              extendB = extendBytes < 256 && byte > 127 ? byte - 256 : (extendB << 8) | byte;
+              extendBytes += 258;
+              continue activation;
+            }
           case 0xe2: // pushReceiverVariable
             stack[++sp] = H[receiver + HEADER_WORDS + (extendA << 8) + bytes[pc++]!]!;
             extendA = 0;
             extendBytes = 0;
             continue activation;
           case 0xe3: // pushLiteralVariable
-          {
-            let binding = H[literals + (extendA << 8) + bytes[pc++]!]!;
-            extendA = 0;
-            extendBytes = 0;
-            if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER) binding = vm.memory.follow(binding);
-            stack[++sp] = H[binding + ASSOCIATION_VALUE]!;
-            continue activation;
-          }
+            {
+              let binding = H[literals + (extendA << 8) + bytes[pc++]!]!;
+              extendA = 0;
+              extendBytes = 0;
+              if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER)
+                binding = vm.memory.follow(binding);
+              stack[++sp] = H[binding + ASSOCIATION_VALUE]!;
+              continue activation;
+            }
           case 0xe4: // pushLiteral
             stack[++sp] = H[literals + (extendA << 8) + bytes[pc++]!]!;
             extendA = 0;
@@ -761,17 +763,17 @@ export function interpret(
             stack[++sp] = stack[base + bytes[pc++]!]!;
             continue activation;
           case 0xe7: // pushNewArray
-          {
-            const size = bytes[pc]! & 0x7f;
-            const pops = bytes[pc++]! > 0x7f;
-            const array = vm.memory.instantiate(SHAPE.Array, size);
-            if (pops) {
-              sp -= size;
-              for (let i = 0; i < size; i++) H[array + HEADER_WORDS + i] = stack[sp + 1 + i]!;
+            {
+              const size = bytes[pc]! & 0x7f;
+              const pops = bytes[pc++]! > 0x7f;
+              const array = vm.memory.instantiate(SHAPE.Array, size);
+              if (pops) {
+                sp -= size;
+                for (let i = 0; i < size; i++) H[array + HEADER_WORDS + i] = stack[sp + 1 + i]!;
+              }
+              stack[++sp] = array;
+              continue activation;
             }
-            stack[++sp] = array;
-            continue activation;
-          }
           case 0xe8: // pushInteger
             stack[++sp] = (((extendB << 8) + bytes[pc++]!) << 1) | 1;
             extendB = 0;
@@ -790,54 +792,54 @@ export function interpret(
             extendBytes = 0;
             break send;
           case 0xeb: // superSend
-          {
-            selector = (bytes[pc]! >> 3) + (extendA << 5);
-            argc = (bytes[pc++]! & 7) + ((extendB & 63) << 3);
-            extendA = 0;
-            extendB = 0;
-            extendBytes = 0;
-            let target = siteCode[pc];
-            if (target === undefined) {
-              target = vm.lookupSuper(code, pc, H[literals + selector]!, sp - argc + 1, argc);
-              argc = vm.sendCount;
-              sp = vm.sendBase + argc - 1;
-            }
-            const value =
-              target.kind === KIND.plain
-                ? interpret(vm, target, sp - argc + 1, depth + 1, -1, 0, 0)
-                : vm.invoke(target, sp - argc + 1, argc, depth);
-            sp -= argc;
-            if (value !== 0) {
-              stack[sp] = value;
-              continue activation;
-            }
-            if (vm.unwinding === UNWIND.nonLocal) {
-              if (vm.nonLocalBase === base) {
-                vm.unwinding = UNWIND.none;
-                result = vm.nonLocalValue;
-                flag = true;
-                break activation;
+            {
+              selector = (bytes[pc]! >> 3) + (extendA << 5);
+              argc = (bytes[pc++]! & 7) + ((extendB & 63) << 3);
+              extendA = 0;
+              extendB = 0;
+              extendBytes = 0;
+              let target = siteCode[pc];
+              if (target === undefined) {
+                target = vm.lookupSuper(code, pc, H[literals + selector]!, sp - argc + 1, argc);
+                argc = vm.sendCount;
+                sp = vm.sendBase + argc - 1;
               }
-              if (context !== 0) vm.killContext(context);
-              return 0;
-            }
-            vm.saveFrame(code, base, sp - 1, pc, context, receiver);
-            return 0;
-          }
-          case 0xed: // jump
-          {
-            const distance = (extendB << 8) + bytes[pc++]!;
-            pc += distance;
-            extendB = 0;
-            extendBytes = 0;
-            if (distance < 0 && (--vm.ticks < 0 || H[0] !== 0)) {
-              if (vm.poll()) {
-                vm.saveFrame(code, base, sp, pc, context, receiver);
+              const value =
+                target.kind === KIND.plain
+                  ? interpret(vm, target, sp - argc + 1, depth + 1, -1, 0, 0)
+                  : vm.invoke(target, sp - argc + 1, argc, depth);
+              sp -= argc;
+              if (value !== 0) {
+                stack[sp] = value;
+                continue activation;
+              }
+              if (vm.unwinding === UNWIND.nonLocal) {
+                if (vm.nonLocalBase === base) {
+                  vm.unwinding = UNWIND.none;
+                  result = vm.nonLocalValue;
+                  flag = true;
+                  break activation;
+                }
+                if (context !== 0) vm.killContext(context);
                 return 0;
               }
+              vm.saveFrame(code, base, sp - 1, pc, context, receiver);
+              return 0;
             }
-            continue activation;
-          }
+          case 0xed: // jump
+            {
+              const distance = (extendB << 8) + bytes[pc++]!;
+              pc += distance;
+              extendB = 0;
+              extendBytes = 0;
+              if (distance < 0 && (--vm.ticks < 0 || H[0] !== 0)) {
+                if (vm.poll()) {
+                  vm.saveFrame(code, base, sp, pc, context, receiver);
+                  return 0;
+                }
+              }
+              continue activation;
+            }
           case 0xee: // jumpIfTrue
             if (stack[sp] === vm.true) {
               sp--;
@@ -875,38 +877,39 @@ export function interpret(
             extendBytes = 0;
             continue activation;
           case 0xf0: // popIntoReceiverVariable
-          {
-            const at = receiver + HEADER_WORDS + (extendA << 8) + bytes[pc++]!;
-            H[at] = stack[sp--]!;
-            cards[at >> PAGE_SHIFT] = CARD_BOTH;
-            extendA = 0;
-            extendBytes = 0;
-            continue activation;
-          }
+            {
+              const at = receiver + HEADER_WORDS + (extendA << 8) + bytes[pc++]!;
+              H[at] = stack[sp--]!;
+              cards[at >> PAGE_SHIFT] = CARD_BOTH;
+              extendA = 0;
+              extendBytes = 0;
+              continue activation;
+            }
           case 0xf1: // popIntoLiteralVariable
           case 0xf4: // storeLiteralVariable
-          {
-            let binding = H[literals + (extendA << 8) + bytes[pc++]!]!;
-            extendA = 0;
-            extendBytes = 0;
-            if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER) binding = vm.memory.follow(binding);
-            H[binding + ASSOCIATION_VALUE] = stack[sp]!;
-            cards[(binding + ASSOCIATION_VALUE) >> PAGE_SHIFT] = CARD_BOTH;
-            if (op === 0xf1) sp--;
-            continue activation;
-          }
+            {
+              let binding = H[literals + (extendA << 8) + bytes[pc++]!]!;
+              extendA = 0;
+              extendBytes = 0;
+              if ((H[binding]! & SHAPE_MASK) === SHAPE_FORWARDER)
+                binding = vm.memory.follow(binding);
+              H[binding + ASSOCIATION_VALUE] = stack[sp]!;
+              cards[(binding + ASSOCIATION_VALUE) >> PAGE_SHIFT] = CARD_BOTH;
+              if (op === 0xf1) sp--;
+              continue activation;
+            }
           case 0xf2: // popIntoTemp
             stack[base + bytes[pc++]!] = stack[sp--]!;
             continue activation;
           case 0xf3: // storeReceiverVariable
-          {
-            const at = receiver + HEADER_WORDS + (extendA << 8) + bytes[pc++]!;
-            H[at] = stack[sp]!;
-            cards[at >> PAGE_SHIFT] = CARD_BOTH;
-            extendA = 0;
-            extendBytes = 0;
-            continue activation;
-          }
+            {
+              const at = receiver + HEADER_WORDS + (extendA << 8) + bytes[pc++]!;
+              H[at] = stack[sp]!;
+              cards[at >> PAGE_SHIFT] = CARD_BOTH;
+              extendA = 0;
+              extendBytes = 0;
+              continue activation;
+            }
           case 0xf5: // storeTemp
             stack[base + bytes[pc++]!] = stack[sp]!;
             continue activation;
@@ -914,47 +917,47 @@ export function interpret(
             pc += 2;
             continue activation;
           case 0xf9: // pushFullClosure
-          {
-            const literal = H[literals + (extendA << 8) + bytes[pc]!]!;
-            const flags = bytes[pc + 1]!;
-            pc += 2;
-            extendA = 0;
-            extendBytes = 0;
-            let owner = receiver;
-            if (flags > 0x7f) owner = stack[sp--]!;
-            let outer = nil;
-            if ((flags & 0x40) === 0) {
-              if (context === 0) context = vm.newLiveContext(code, base, receiver);
-              outer = context;
+            {
+              const literal = H[literals + (extendA << 8) + bytes[pc]!]!;
+              const flags = bytes[pc + 1]!;
+              pc += 2;
+              extendA = 0;
+              extendBytes = 0;
+              let owner = receiver;
+              if (flags > 0x7f) owner = stack[sp--]!;
+              let outer = nil;
+              if ((flags & 0x40) === 0) {
+                if (context === 0) context = vm.newLiveContext(code, base, receiver);
+                outer = context;
+              }
+              const copied = flags & 0x3f;
+              sp -= copied;
+              stack[sp + 1] = vm.newClosure(literal, copied, owner, outer, sp + 1);
+              sp++;
+              continue activation;
             }
-            const copied = flags & 0x3f;
-            sp -= copied;
-            stack[sp + 1] = vm.newClosure(literal, copied, owner, outer, sp + 1);
-            sp++;
-            continue activation;
-          }
           case 0xfb: // pushRemoteTemp
-          {
-            let vector = stack[base + bytes[pc + 1]!]!;
-            if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
-            stack[++sp] = H[vector + HEADER_WORDS + bytes[pc]!]!;
-            pc += 2;
-            continue activation;
-          }
+            {
+              let vector = stack[base + bytes[pc + 1]!]!;
+              if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
+              stack[++sp] = H[vector + HEADER_WORDS + bytes[pc]!]!;
+              pc += 2;
+              continue activation;
+            }
           case 0xfc: // storeRemoteTemp
           case 0xfd: // popIntoRemoteTemp
-          {
-            let vector = stack[base + bytes[pc + 1]!]!;
-            if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
-            const at = vector + HEADER_WORDS + bytes[pc]!;
-            H[at] = stack[sp]!;
-            cards[at >> PAGE_SHIFT] = CARD_BOTH;
-            if (op === 0xfd) sp--;
-            pc += 2;
-            continue activation;
-          }
+            {
+              let vector = stack[base + bytes[pc + 1]!]!;
+              if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
+              const at = vector + HEADER_WORDS + bytes[pc]!;
+              H[at] = stack[sp]!;
+              cards[at >> PAGE_SHIFT] = CARD_BOTH;
+              if (op === 0xfd) sp--;
+              pc += 2;
+              continue activation;
+            }
           default:
-            vm.halt(`cannot run byte ${op} at ${pc - 1}`);
+            vm.trapped(code, pc - 1);
             vm.saveFrame(code, base, sp, pc - 1, context, receiver);
             return 0;
         }

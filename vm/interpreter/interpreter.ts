@@ -21,16 +21,24 @@
 import { debug } from '../base/debug.ts';
 import type { ObjectMemory, Oop, Visit } from '../memory/object-memory.ts';
 import {
+  CARD_BOTH,
   CONTROL,
   FORMAT,
   HEADER_WORDS,
   INTERRUPT,
   PAGE_SHIFT,
-  CARD_BOTH,
   SHAPE_FORWARDER,
   SHAPE_MASK,
 } from '../objects/layout.ts';
-import { BEHAVIOR, CLOSURE, CONTEXT, MESSAGE, PROCESS, SHAPE, SPECIAL } from '../objects/well-known.ts';
+import {
+  BEHAVIOR,
+  CLOSURE,
+  CONTEXT,
+  MESSAGE,
+  PROCESS,
+  SHAPE,
+  SPECIAL,
+} from '../objects/well-known.ts';
 import { Code, isCompiledCode, KIND, type MethodCompiler } from './code.ts';
 import { controlPrimitives } from './control-primitives.ts';
 import * as frames from './frames.ts';
@@ -57,8 +65,9 @@ const POLL_TICKS = 2000;
 const SPILLED_BYTES_MAX = 64 * 1024 * 1024;
 const CONTEXT_BYTES_MIN = 40;
 const BLOCK_CACHE_SIZE = 1024;
+const NO_PRIMITIVES: PrimitiveTable = { numbered: () => undefined, named: () => undefined };
 
-const PENDING = { none: 0, send: 1, nonLocal: 2, halt: 3 } as const;
+const PENDING = { none: 0, send: 1, nonLocal: 2, halt: 3, trap: 4 } as const;
 
 /** How a run ended. `interrupts` holds the bits of INTERRUPT.host and .checkpoint that were set. */
 export interface RunResult {
@@ -147,6 +156,11 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #measures = false;
   #spilledBytesMax: number;
   readonly #spilledBytesLimit: number;
+  /** The Context that runs from `stepCode` instead of its method's; 0 when nothing is stepped. */
+  stepContext: Oop = 0;
+  stepCode: Code | null = null;
+  #stepProcess: Oop = 0;
+  #isTrapped = false;
   readonly #blockOops = new Int32Array(BLOCK_CACHE_SIZE);
   readonly #blockCodes: (Code | null)[] = new Array<Code | null>(BLOCK_CACHE_SIZE).fill(null);
   readonly #counters = { sends: 0, unwinds: 0, switches: 0, overflows: 0, polls: 0 };
@@ -210,6 +224,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
       this.#isRunning = true;
       this.#settle(frames.resume(this, this.currentContext));
       this.#isRunning = false;
+      if (this.#stepProcess !== 0) this.#checkStep();
     }
   }
 
@@ -226,6 +241,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
       const pending = this.#pending;
       this.#pending = PENDING.none;
       if (pending === PENDING.none) return;
+      if (pending === PENDING.trap) return;
       if (pending === PENDING.halt) return this.#halted(this.#pendingText);
       if (pending === PENDING.nonLocal) value = this.#heapReturn(this.nonLocalValue);
       else value = this.#runPending();
@@ -308,7 +324,12 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
       current = memory.follow(memory.fetch(current, CONTEXT.sender));
     }
     if (unwindContext !== 0) {
-      return this.#sendFromBase(block, SPECIAL.selectorAboutToReturn, [value, unwindContext], block);
+      return this.#sendFromBase(
+        block,
+        SPECIAL.selectorAboutToReturn,
+        [value, unwindContext],
+        block,
+      );
     }
     const sender = memory.fetch(home, CONTEXT.sender);
     current = block;
@@ -333,7 +354,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.currentContext = sender;
     this.baseSender = sender;
     const target = this.find(selector, BASE, args.length);
-    if (target.kind === KIND.liveContext) return this.enter(this.#liveTarget, BASE, this.sendCount, -1);
+    if (target.kind === KIND.liveContext)
+      return this.enter(this.#liveTarget, BASE, this.sendCount, -1);
     return this.enter(target, this.sendBase, this.sendCount, -1);
   }
 
@@ -498,6 +520,10 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #visitRoots(visit: Visit): void {
     if (this.currentContext !== 0) this.currentContext = visit(this.currentContext);
     if (this.baseSender !== 0) this.baseSender = visit(this.baseSender);
+    if (this.#stepProcess !== 0) {
+      this.#stepProcess = visit(this.#stepProcess);
+      this.stepContext = visit(this.stepContext);
+    }
     if (!this.unwound) return;
     const end = BASE + this.#pendingCount;
     for (let at = BASE - 1; at < end; at++) this.stack[at] = visit(this.stack[at]!);
@@ -530,14 +556,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     if (this.savedFrames * CONTEXT_BYTES_MIN > this.#spilledBytesMax / 8) this.#measures = true;
   }
 
-  saveFrame(
-    code: Code,
-    base: number,
-    sp: number,
-    pc: number,
-    context: Oop,
-    receiver: Oop,
-  ): void {
+  saveFrame(code: Code, base: number, sp: number, pc: number, context: Oop, receiver: Oop): void {
     frames.saveFrame(this, code, base, sp, pc, context, receiver);
   }
 
@@ -647,7 +666,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   /** As `lookupSite`, for `super`: from the superclass of the class the method belongs to. */
   lookupSuper(code: Code, pc: number, selector: Oop, base: number, count: number): Code {
-    const { memory } = this;
     const superclass = frames.superclassOf(this, code.method);
     const method = superclass === 0 ? 1 : this.methods.method(superclass, selector);
     const target = this.resolve(method, selector, base, count);
@@ -872,6 +890,53 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     memory.store(process, PROCESS.name, memory.newString(options.name));
     this.scheduler.resume(process);
     return process;
+  }
+
+  // --- stepping ----------------------------------------------------------------------------------
+
+  /** Runs `context` from `code`, which has traps, until one is met or the Context has returned. */
+  beginStep(process: Oop, context: Oop, code: Code): void {
+    code.bind(this.memory, NO_PRIMITIVES, NO_PRIMITIVES);
+    this.#stepProcess = process;
+    this.stepContext = context;
+    this.stepCode = code;
+  }
+
+  get isStepping(): boolean {
+    return this.#stepProcess !== 0;
+  }
+
+  endStep(): void {
+    this.#stepProcess = 0;
+    this.stepContext = 0;
+    this.stepCode = null;
+    this.#isTrapped = false;
+  }
+
+  /** A byte that is no bytecode was met: a trap of the step under way, or a damaged method. */
+  trapped(code: Code, pc: number): void {
+    if (code === this.stepCode) {
+      this.unwinding = UNWIND.save;
+      this.#pending = PENDING.trap;
+      this.#isTrapped = true;
+    } else {
+      this.halt(`cannot run byte ${code.bytes[pc]} at ${pc}`);
+    }
+  }
+
+  /** The step is over when a trap was met or the Context is no more: its process stops. */
+  #checkStep(): void {
+    const { scheduler, memory } = this;
+    const hasEnded = memory.fetch(this.stepContext, CONTEXT.pc) === memory.nil;
+    if (!this.#isTrapped && !hasEnded) return;
+    if (scheduler.active === this.#stepProcess) {
+      this.suspendActive();
+      scheduler.setActive(this.nil);
+      scheduler.mustSwitch = true;
+      this.currentContext = 0;
+    }
+    this.endStep();
+    this.interrupt(INTERRUPT.host);
   }
 
   // --- InterpreterControl ------------------------------------------------------------------------

@@ -52,7 +52,8 @@ export class Scheduler {
     if (!this.#isPointers(association, 2)) return false;
     const scheduler = memory.follow(memory.fetch(association, ASSOCIATION.value));
     if (!this.#isPointers(scheduler, 2)) return false;
-    if (!this.#isPointers(memory.fetch(scheduler, SCHEDULER.quiescentProcessLists), 1)) return false;
+    if (!this.#isPointers(memory.fetch(scheduler, SCHEDULER.quiescentProcessLists), 1))
+      return false;
     this.#scheduler = scheduler;
     const active = memory.follow(memory.fetch(scheduler, SCHEDULER.activeProcess));
     if (this.isProcess(active)) this.active = active;

@@ -68,9 +68,7 @@ export function contextChain(memory: ObjectMemory, oop: Oop, countMax: number): 
 /** The stack of a suspended Process or of a Context. */
 export function stackTrace(memory: ObjectMemory, processOrContext: Oop): string {
   const chain = contextChain(memory, processOrContext, TRACE_LINES_MAX + 1);
-  const lines = chain
-    .slice(0, TRACE_LINES_MAX)
-    .map((context) => describeContext(memory, context));
+  const lines = chain.slice(0, TRACE_LINES_MAX).map((context) => describeContext(memory, context));
   if (chain.length > TRACE_LINES_MAX) lines.push('…');
   return lines.join('\n');
 }
