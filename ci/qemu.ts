@@ -18,6 +18,7 @@ import { readBoard } from '../build/lib/board.ts';
 import { BuildError } from '../build/lib/failure.ts';
 import { pathExists } from '../build/lib/files.ts';
 import { readMbr, SECTOR_BYTES } from '../build/lib/mbr.ts';
+import { boardOutputDir } from '../build/lib/paths.ts';
 import { run } from '../build/lib/run.ts';
 import { copySparse, readFully } from '../build/lib/sparse.ts';
 
@@ -204,13 +205,16 @@ async function qemuArguments(
   return [...args, ...(options.extraArguments ?? [])];
 }
 
+/** A copy of an image elsewhere boots with the device tree of the image built here. */
 async function builtDeviceTree(image: string): Promise<string> {
   const board = await readBoard('rpi4');
-  const path = join(dirname(image), 'qemu', board.deviceTrees.qemu.file);
-  if (await pathExists(path)) return path;
+  const places = [dirname(image), boardOutputDir(board.name)].map((folder) =>
+    join(folder, 'qemu', board.deviceTrees.qemu.file),
+  );
+  for (const path of places) if (await pathExists(path)) return path;
   throw new BuildError(
     'IMAGE_MISSING',
-    `Cannot boot ${image}: QEMU's device tree ${path} is missing; run npm run image`,
+    `Cannot boot ${image}: QEMU's device tree ${places[0]} is missing; run npm run image`,
   );
 }
 

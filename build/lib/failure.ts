@@ -6,6 +6,7 @@
 
 export type BuildErrorCode =
   | 'BOARD_INVALID'
+  | 'BOOTSTRAP'
   | 'CARD_REFUSED'
   | 'COMMAND_FAILED'
   | 'DOWNLOAD_FAILED'

@@ -7,6 +7,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB, partitionOf } from '../lib/board.ts';
+import { BuildError } from '../lib/failure.ts';
 import { hashTree, pathExists } from '../lib/files.ts';
 import type { BuildContext } from '../lib/package.ts';
 import { cacheDir, checkoutDir } from '../lib/paths.ts';
@@ -36,8 +37,7 @@ export async function buildJournal(context: BuildContext): Promise<StepResult> {
     build: async (dir) => {
       const path = join(dir, 'journal.img');
       if (await pathExists(bootstrap)) {
-        const { bootstrapJournal } = (await import(bootstrap)) as Bootstrap;
-        await bootstrapJournal(path, { sizeBytes });
+        await runBootstrap(bootstrap, path, sizeBytes);
       } else {
         await blank(path);
       }
@@ -59,14 +59,24 @@ export async function hostJournal(): Promise<string> {
       inputs: { node: process.version, sources: await hashSources(root) },
       recipe: [import.meta.filename],
       build: async (dir) => {
-        const { bootstrapJournal } = (await import(
-          join(root, 'bootstrap', 'main.ts')
-        )) as Bootstrap;
-        await bootstrapJournal(join(dir, 'fresh.journal'), { sizeBytes: HOST_JOURNAL_BYTES });
+        const bootstrap = join(root, 'bootstrap', 'main.ts');
+        await runBootstrap(bootstrap, join(dir, 'fresh.journal'), HOST_JOURNAL_BYTES);
       },
     },
   );
   return join(step.dir, 'fresh.journal');
+}
+
+/** A fault in the Smalltalk sources is the programmer's to mend: its sentences, not our stack. */
+async function runBootstrap(bootstrap: string, path: string, sizeBytes: number): Promise<void> {
+  const { bootstrapJournal } = (await import(bootstrap)) as Bootstrap;
+  try {
+    await bootstrapJournal(path, { sizeBytes });
+  } catch (cause) {
+    const { code, message } = cause as { code?: unknown; message?: unknown };
+    if (code !== 'BOOTSTRAP') throw cause;
+    throw new BuildError('BOOTSTRAP', String(message), { cause });
+  }
 }
 
 function hashSources(root: string): Promise<string> {
