@@ -35,6 +35,7 @@ import {
   ODD_BITS,
   OLD_START,
   PAGE_SHIFT,
+  PAGE_WORDS,
   ROOT,
   ROOT_START,
   SHAPE_CHARACTER,
@@ -125,10 +126,10 @@ export class ObjectMemory {
   constructor(options: ObjectMemoryOptions) {
     const { heap, cards, edenWords = EDEN_LIMIT - EDEN_START } = options;
     assert(heap.length > OLD_START, 'the region ends before old space starts');
-    assert(cards.length >= heap.length >> PAGE_SHIFT, 'there are fewer cards than pages');
+    assert(cards.length >= heap.length / PAGE_WORDS, 'there are fewer cards than pages');
     assert(edenWords > 0 && edenWords <= EDEN_LIMIT - EDEN_START, 'eden has no such size');
     this.H = heap;
-    this.F = new Float64Array(heap.buffer, heap.byteOffset, heap.length >> 1);
+    this.F = new Float64Array(heap.buffer, heap.byteOffset, heap.length / 2);
     this.cards = cards;
     this.edenLimit = EDEN_START + edenWords;
   }

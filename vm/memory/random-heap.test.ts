@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { RandomHeap } from './random-heap.ts';
 
 const RUNS = Number(process.env['PALIMPSEST_HEAP_RUNS'] ?? 6);
-const STEPS = 1500;
+const STEPS = 1200;
 const FIRST_SEED = Number(process.env['PALIMPSEST_SEED'] ?? Date.now() % 1_000_000);
 
 describe('ObjectMemory under random programs', () => {
@@ -14,7 +14,7 @@ describe('ObjectMemory under random programs', () => {
       const where = `seed ${seed}, step ${step}`;
       if (step % 50 === 0) expect(heap.compare(), where).toBeNull();
       if (step % 150 === 0) expect(heap.memory.checkHeap(), where).toEqual([]);
-      if (step % 500 === 0) {
+      if (step % 100 === 0) {
         heap.checkpointAndResume();
         expect(heap.compare(), `${where}, resumed`).toBeNull();
         expect(heap.memory.checkHeap(), `${where}, resumed`).toEqual([]);
