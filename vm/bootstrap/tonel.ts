@@ -10,11 +10,12 @@
  *     ]
  *
  * Also `Trait {…}`, `Extension {…}` (methods for a class defined elsewhere) and, in package.st,
- * `Package {…}`. The header is a STON map: symbols, strings, numbers, true, false, nil, lists, maps.
+ * `Package {…}`. The header is a STON map: symbols, strings, numbers, true, false, nil, lists,
+ * maps.
  *
- * A method's source is its pattern followed by the text between the brackets, so line k of the source is
- * line `line + k - 1` of the file. Brackets in strings, comments and characters do not count; nothing
- * else of the method is looked at: whether it compiles is the compiler's business.
+ * A method's source is its pattern followed by the text between the brackets, so line k of the
+ * source is line `line + k - 1` of the file. Brackets in strings, comments and characters do not
+ * count; nothing else of the method is looked at: whether it compiles is the compiler's business.
  */
 import { placeOf } from '../compiler/error.ts';
 

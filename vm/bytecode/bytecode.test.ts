@@ -1,4 +1,6 @@
-/** Table, encoder, decoder, printer and verifier, each against the others and against fixed bytes. */
+/**
+ * Table, encoder, decoder, printer and verifier, each against the others and against fixed bytes.
+ */
 import { describe, expect, test } from 'vitest';
 import { BYTECODES, type Bytecode, bytecodesNamed, type Operand } from './bytecodes.ts';
 import { decode, decodeAt } from './decode.ts';

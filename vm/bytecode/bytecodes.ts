@@ -1,18 +1,18 @@
 /**
  * The one table of bytecodes: Sista V1, the set that Squeak and Pharo run on Spur.
  *
- * Everything that must know a bytecode is driven by this table: encoder, decoder, printer, verifier.
- * Several codes may mean the same operation (pushTemp is 0x40–0x4B in one byte and 0xE5 in two); they
- * share a name, and the decoder hides the difference.
+ * Everything that must know a bytecode is driven by this table: encoder, decoder, printer,
+ * verifier. Several codes may mean the same operation (pushTemp is 0x40–0x4B in one byte and 0xE5
+ * in two); they share a name, and the decoder hides the difference.
  *
- * Extensions: 0xE0 b (A, unsigned) and 0xE1 b (B, the first byte signed) go before an instruction and
- * widen one operand each; several of a kind accumulate (value * 256 + byte). They last for exactly one
- * instruction. Where a row's operand names an extension, the operand's value is
+ * Extensions: 0xE0 b (A, unsigned) and 0xE1 b (B, the first byte signed) go before an instruction
+ * and widen one operand each; several of a kind accumulate (value * 256 + byte). They last for
+ * exactly one instruction. Where a row's operand names an extension, the operand's value is
  *
  *     ((byte >> shift) & mask) + bias + extension * scale
  *
- * Byte 0 is the code itself; its field is code - first. Jump distances count from the byte after the
- * instruction.
+ * Byte 0 is the code itself; its field is code - first. Jump distances count from the byte after
+ * the instruction.
  *
  * Invariants, asserted when this file loads: the rows cover 0–255 exactly once, in order.
  */
@@ -138,12 +138,27 @@ const ARRAY_OPERANDS: readonly Operand[] = [
   { name: 'popsElements', byte: 1, shift: 7, mask: 0x01, bias: 0, extension: null, scale: 0 },
 ];
 const PRIMITIVE_OPERANDS: readonly Operand[] = [inByte('low', 1), inByte('high', 2)];
+const CLOSURE_OPERANDS: readonly Operand[] = [inByte('literal', 1, 'A'), inByte('flags', 2)];
+const INDEX: readonly Operand[] = [inByte('index', 1)];
+const INDEX_A: readonly Operand[] = [inByte('index', 1, 'A')];
+const LITERAL_A: readonly Operand[] = [inByte('literal', 1, 'A')];
+const DISTANCE: readonly Operand[] = [inCode('distance', 1)];
+const DISTANCE_B: readonly Operand[] = [inByte('distance', 1, 'B')];
+const [SELECTOR_0, SELECTOR_1, SELECTOR_2] = ([0, 1, 2] as const).map((numArgs) => [
+  inCode('selector'),
+  fixed('numArgs', numArgs),
+]) as [Operand[], Operand[], Operand[]];
 
 /** A number of arguments that the code range fixes: no bits, only a bias. */
 function fixed(name: string, value: number): Operand {
   return { name, byte: 0, shift: 0, mask: 0, bias: value, extension: null, scale: 0 };
 }
 
+/** Stack effects: words popped, words pushed. */
+const PUSH = [0, 1] as const;
+const POP = [1, 0] as const;
+const STORE = [1, 1] as const;
+const NONE = [0, 0] as const;
 const at = (operands: readonly number[], index: number): number => operands[index] ?? 0;
 const sendPops = (operands: readonly number[]): number => at(operands, 1) + 1;
 const specialPops = (operands: readonly number[]): number =>
@@ -183,67 +198,67 @@ const unassigned = (first: number, last: number): Bytecode =>
 
 // biome-ignore format: one bytecode a line is what makes this a table.
 export const BYTECODES: readonly Bytecode[] = [
-  row(0x00, 0x0f, 'pushReceiverVariable', [inCode('index')], [0, 1], 'push an instance variable of the receiver'),
-  row(0x10, 0x1f, 'pushLiteralVariable', [inCode('literal')], [0, 1], 'push the value of a binding'),
-  row(0x20, 0x3f, 'pushLiteral', [inCode('literal')], [0, 1], 'push a literal'),
-  row(0x40, 0x4b, 'pushTemp', [inCode('index')], [0, 1], 'push an argument or temporary'),
-  row(0x4c, 0x4c, 'pushReceiver', [], [0, 1], 'push the receiver'),
-  row(0x4d, 0x4d, 'pushTrue', [], [0, 1], 'push true'),
-  row(0x4e, 0x4e, 'pushFalse', [], [0, 1], 'push false'),
-  row(0x4f, 0x4f, 'pushNil', [], [0, 1], 'push nil'),
-  row(0x50, 0x51, 'pushInteger', [inCode('value')], [0, 1], 'push 0 or 1'),
-  row(0x52, 0x52, 'pushThisContext', [], [0, 1], 'push the active context'),
+  row(0x00, 0x0f, 'pushReceiverVariable', [inCode('index')], PUSH, 'push an instance variable'),
+  row(0x10, 0x1f, 'pushLiteralVariable', [inCode('literal')], PUSH, 'push the value of a binding'),
+  row(0x20, 0x3f, 'pushLiteral', [inCode('literal')], PUSH, 'push a literal'),
+  row(0x40, 0x4b, 'pushTemp', [inCode('index')], PUSH, 'push an argument or temporary'),
+  row(0x4c, 0x4c, 'pushReceiver', [], PUSH, 'push the receiver'),
+  row(0x4d, 0x4d, 'pushTrue', [], PUSH, 'push true'),
+  row(0x4e, 0x4e, 'pushFalse', [], PUSH, 'push false'),
+  row(0x4f, 0x4f, 'pushNil', [], PUSH, 'push nil'),
+  row(0x50, 0x51, 'pushInteger', [inCode('value')], PUSH, 'push 0 or 1'),
+  row(0x52, 0x52, 'pushThisContext', [], PUSH, 'push the active context'),
   row(0x53, 0x53, 'duplicate', [], [1, 2], 'push the top again'),
   unassigned(0x54, 0x57),
-  row(0x58, 0x58, 'returnReceiver', [], [0, 0], 'return self from the method', 'return'),
-  row(0x59, 0x59, 'returnTrue', [], [0, 0], 'return true from the method', 'return'),
-  row(0x5a, 0x5a, 'returnFalse', [], [0, 0], 'return false from the method', 'return'),
-  row(0x5b, 0x5b, 'returnNil', [], [0, 0], 'return nil from the method', 'return'),
-  row(0x5c, 0x5c, 'returnTop', [], [1, 0], 'return the top from the method', 'return'),
-  row(0x5d, 0x5d, 'blockReturnNil', [], [0, 0], 'return nil from the block', 'return'),
-  row(0x5e, 0x5e, 'blockReturnTop', [], [1, 0], 'return the top from the block', 'return'),
-  row(0x5f, 0x5f, 'nop', [], [0, 0], 'do nothing'),
+  row(0x58, 0x58, 'returnReceiver', [], NONE, 'return self from the method', 'return'),
+  row(0x59, 0x59, 'returnTrue', [], NONE, 'return true from the method', 'return'),
+  row(0x5a, 0x5a, 'returnFalse', [], NONE, 'return false from the method', 'return'),
+  row(0x5b, 0x5b, 'returnNil', [], NONE, 'return nil from the method', 'return'),
+  row(0x5c, 0x5c, 'returnTop', [], POP, 'return the top from the method', 'return'),
+  row(0x5d, 0x5d, 'blockReturnNil', [], NONE, 'return nil from the block', 'return'),
+  row(0x5e, 0x5e, 'blockReturnTop', [], POP, 'return the top from the block', 'return'),
+  row(0x5f, 0x5f, 'nop', [], NONE, 'do nothing'),
   row(0x60, 0x7f, 'sendSpecial', [inCode('special')], [specialPops, 1], 'send a special selector'),
-  row(0x80, 0x8f, 'send', [inCode('selector'), fixed('numArgs', 0)], [sendPops, 1], 'send without arguments'),
-  row(0x90, 0x9f, 'send', [inCode('selector'), fixed('numArgs', 1)], [sendPops, 1], 'send with one argument'),
-  row(0xa0, 0xaf, 'send', [inCode('selector'), fixed('numArgs', 2)], [sendPops, 1], 'send with two arguments'),
-  row(0xb0, 0xb7, 'jump', [inCode('distance', 1)], [0, 0], 'jump forward 1 to 8 bytes', 'jump'),
-  row(0xb8, 0xbf, 'jumpIfTrue', [inCode('distance', 1)], [1, 0], 'pop; jump if true', 'branch'),
-  row(0xc0, 0xc7, 'jumpIfFalse', [inCode('distance', 1)], [1, 0], 'pop; jump if false', 'branch'),
-  row(0xc8, 0xcf, 'popIntoReceiverVariable', [inCode('index')], [1, 0], 'pop into an instance variable'),
-  row(0xd0, 0xd7, 'popIntoTemp', [inCode('index')], [1, 0], 'pop into a temporary'),
-  row(0xd8, 0xd8, 'pop', [], [1, 0], 'drop the top'),
-  row(0xd9, 0xd9, 'trap', [], [0, 0], 'stop: no compiler emits it', 'return'),
+  row(0x80, 0x8f, 'send', SELECTOR_0, [sendPops, 1], 'send without arguments'),
+  row(0x90, 0x9f, 'send', SELECTOR_1, [sendPops, 1], 'send with one argument'),
+  row(0xa0, 0xaf, 'send', SELECTOR_2, [sendPops, 1], 'send with two arguments'),
+  row(0xb0, 0xb7, 'jump', DISTANCE, NONE, 'jump forward 1 to 8 bytes', 'jump'),
+  row(0xb8, 0xbf, 'jumpIfTrue', DISTANCE, POP, 'pop; jump if true', 'branch'),
+  row(0xc0, 0xc7, 'jumpIfFalse', DISTANCE, POP, 'pop; jump if false', 'branch'),
+  row(0xc8, 0xcf, 'popIntoReceiverVariable', [inCode('index')], POP, 'pop into instance variable'),
+  row(0xd0, 0xd7, 'popIntoTemp', [inCode('index')], POP, 'pop into a temporary'),
+  row(0xd8, 0xd8, 'pop', [], POP, 'drop the top'),
+  row(0xd9, 0xd9, 'trap', [], NONE, 'stop: no compiler emits it', 'return'),
   unassigned(0xda, 0xdf),
-  row(0xe0, 0xe0, 'extendA', [inByte('byte', 1)], [0, 0], 'extension A for the next instruction'),
-  row(0xe1, 0xe1, 'extendB', [inByte('byte', 1)], [0, 0], 'extension B for the next instruction'),
-  row(0xe2, 0xe2, 'pushReceiverVariable', [inByte('index', 1, 'A')], [0, 1], 'push an instance variable of the receiver'),
-  row(0xe3, 0xe3, 'pushLiteralVariable', [inByte('literal', 1, 'A')], [0, 1], 'push the value of a binding'),
-  row(0xe4, 0xe4, 'pushLiteral', [inByte('literal', 1, 'A')], [0, 1], 'push a literal'),
-  row(0xe5, 0xe5, 'pushTemp', [inByte('index', 1)], [0, 1], 'push an argument or temporary'),
+  row(0xe0, 0xe0, 'extendA', [inByte('byte', 1)], NONE, 'extension A for the next instruction'),
+  row(0xe1, 0xe1, 'extendB', [inByte('byte', 1)], NONE, 'extension B for the next instruction'),
+  row(0xe2, 0xe2, 'pushReceiverVariable', INDEX_A, PUSH, 'push an instance variable'),
+  row(0xe3, 0xe3, 'pushLiteralVariable', LITERAL_A, PUSH, 'push the value of a binding'),
+  row(0xe4, 0xe4, 'pushLiteral', LITERAL_A, PUSH, 'push a literal'),
+  row(0xe5, 0xe5, 'pushTemp', INDEX, PUSH, 'push an argument or temporary'),
   unassigned(0xe6, 0xe6),
-  row(0xe7, 0xe7, 'pushNewArray', ARRAY_OPERANDS, [arrayPops, 1], 'push a new Array, of nils or of popped elements'),
-  row(0xe8, 0xe8, 'pushInteger', [inByte('value', 1, 'B')], [0, 1], 'push a SmallInteger'),
-  row(0xe9, 0xe9, 'pushCharacter', [inByte('codePoint', 1, 'B')], [0, 1], 'push a Character'),
+  row(0xe7, 0xe7, 'pushNewArray', ARRAY_OPERANDS, [arrayPops, 1], 'push an Array, of nils or popped'),
+  row(0xe8, 0xe8, 'pushInteger', [inByte('value', 1, 'B')], PUSH, 'push a SmallInteger'),
+  row(0xe9, 0xe9, 'pushCharacter', [inByte('codePoint', 1, 'B')], PUSH, 'push a Character'),
   row(0xea, 0xea, 'send', SEND_OPERANDS, [sendPops, 1], 'send'),
-  row(0xeb, 0xeb, 'superSend', SEND_OPERANDS, [sendPops, 1], 'send, lookup starting above the method class'),
+  row(0xeb, 0xeb, 'superSend', SEND_OPERANDS, [sendPops, 1], 'send; lookup starts above the class'),
   unassigned(0xec, 0xec),
-  row(0xed, 0xed, 'jump', [inByte('distance', 1, 'B')], [0, 0], 'jump, backward too', 'jump'),
-  row(0xee, 0xee, 'jumpIfTrue', [inByte('distance', 1, 'B')], [1, 0], 'pop; jump forward if true', 'branch'),
-  row(0xef, 0xef, 'jumpIfFalse', [inByte('distance', 1, 'B')], [1, 0], 'pop; jump forward if false', 'branch'),
-  row(0xf0, 0xf0, 'popIntoReceiverVariable', [inByte('index', 1, 'A')], [1, 0], 'pop into an instance variable'),
-  row(0xf1, 0xf1, 'popIntoLiteralVariable', [inByte('literal', 1, 'A')], [1, 0], 'pop into a binding'),
-  row(0xf2, 0xf2, 'popIntoTemp', [inByte('index', 1)], [1, 0], 'pop into a temporary'),
-  row(0xf3, 0xf3, 'storeReceiverVariable', [inByte('index', 1, 'A')], [1, 1], 'store the top in an instance variable'),
-  row(0xf4, 0xf4, 'storeLiteralVariable', [inByte('literal', 1, 'A')], [1, 1], 'store the top in a binding'),
-  row(0xf5, 0xf5, 'storeTemp', [inByte('index', 1)], [1, 1], 'store the top in a temporary'),
+  row(0xed, 0xed, 'jump', DISTANCE_B, NONE, 'jump, backward too', 'jump'),
+  row(0xee, 0xee, 'jumpIfTrue', DISTANCE_B, POP, 'pop; jump forward if true', 'branch'),
+  row(0xef, 0xef, 'jumpIfFalse', DISTANCE_B, POP, 'pop; jump forward if false', 'branch'),
+  row(0xf0, 0xf0, 'popIntoReceiverVariable', INDEX_A, POP, 'pop into instance variable'),
+  row(0xf1, 0xf1, 'popIntoLiteralVariable', LITERAL_A, POP, 'pop into a binding'),
+  row(0xf2, 0xf2, 'popIntoTemp', INDEX, POP, 'pop into a temporary'),
+  row(0xf3, 0xf3, 'storeReceiverVariable', INDEX_A, STORE, 'store in an instance variable'),
+  row(0xf4, 0xf4, 'storeLiteralVariable', LITERAL_A, STORE, 'store in a binding'),
+  row(0xf5, 0xf5, 'storeTemp', INDEX, STORE, 'store in a temporary'),
   unassigned(0xf6, 0xf7),
-  row(0xf8, 0xf8, 'callPrimitive', PRIMITIVE_OPERANDS, [0, 0], 'run primitive low + 256 * high; go on if it fails'),
-  row(0xf9, 0xf9, 'pushFullClosure', [inByte('literal', 1, 'A'), inByte('flags', 2)], [closurePops, 1], 'push a closure over popped values'),
+  row(0xf8, 0xf8, 'callPrimitive', PRIMITIVE_OPERANDS, NONE, 'run a primitive; go on if it fails'),
+  row(0xf9, 0xf9, 'pushFullClosure', CLOSURE_OPERANDS, [closurePops, 1], 'push a closure'),
   unassigned(0xfa, 0xfa),
-  row(0xfb, 0xfb, 'pushRemoteTemp', REMOTE_OPERANDS, [0, 1], 'push a variable in a temp vector'),
-  row(0xfc, 0xfc, 'storeRemoteTemp', REMOTE_OPERANDS, [1, 1], 'store the top in a temp vector'),
-  row(0xfd, 0xfd, 'popIntoRemoteTemp', REMOTE_OPERANDS, [1, 0], 'pop into a temp vector'),
+  row(0xfb, 0xfb, 'pushRemoteTemp', REMOTE_OPERANDS, PUSH, 'push a variable in a temp vector'),
+  row(0xfc, 0xfc, 'storeRemoteTemp', REMOTE_OPERANDS, STORE, 'store in a temp vector'),
+  row(0xfd, 0xfd, 'popIntoRemoteTemp', REMOTE_OPERANDS, POP, 'pop into a temp vector'),
   unassigned(0xfe, 0xff),
 ];
 

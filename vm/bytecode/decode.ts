@@ -1,8 +1,10 @@
 /**
- * From bytes to instructions: extensions folded in, short and long forms made alike, jumps resolved.
+ * From bytes to instructions: extensions folded in, short and long forms made alike, jumps
+ * resolved.
  *
- * A decoded instruction starts at its first extension byte, so `offset` is where a jump to it lands.
- * Offsets are 0-based in the bytecodes; the pc of a Context counts from the start of the method.
+ * A decoded instruction starts at its first extension byte, so `offset` is where a jump to it
+ * lands. Offsets are 0-based in the bytecodes; the pc of a Context counts from the start of the
+ * method.
  */
 import { type Bytecode, bytecodeOf, type OperationName } from './bytecodes.ts';
 

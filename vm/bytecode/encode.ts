@@ -2,9 +2,9 @@
  * From instructions to bytes: the shortest form that holds the operands, extensions where they are
  * needed, jumps sized last.
  *
- * Jump sizes are found by growing: every jump starts in its shortest form, offsets are computed, and
- * jumps that do not reach get longer, until nothing changes. Sizes only grow, so this ends. A jump to
- * the very next instruction takes no bytes at all.
+ * Jump sizes are found by growing: every jump starts in its shortest form, offsets are computed,
+ * and jumps that do not reach get longer, until nothing changes. Sizes only grow, so this ends. A
+ * jump to the very next instruction takes no bytes at all.
  */
 import { assert } from '../base/assert.ts';
 import { type Bytecode, bytecodesNamed, type Operand, type OperationName } from './bytecodes.ts';
@@ -31,7 +31,9 @@ const JUMP_CODES = {
   jumpIfFalse: { short: 0xc0, long: 0xef },
 } as const;
 
-/** The bytes of one instruction, extensions first. A bug if no form of `name` holds the operands. */
+/**
+ * The bytes of one instruction, extensions first. A bug if no form of `name` holds the operands.
+ */
 export function encodeInstruction(name: OperationName, operands: readonly number[]): number[] {
   for (const bytecode of bytecodesNamed(name)) {
     const bytes = tryEncode(bytecode, operands);

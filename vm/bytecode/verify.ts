@@ -2,12 +2,14 @@
  * Checks that bytecodes can be run: the interpreter and the JIT then need not check at every step.
  *
  * 1. Every code is assigned; every instruction is whole; an extension is one its instruction takes.
- * 2. Jumps land on the start of an instruction; conditional ones go forward; nothing runs off the end.
+ * 2. Jumps land on the start of an instruction; conditional ones go forward; nothing runs off the
+ *    end.
  * 3. Every instruction has one stack depth on all paths to it; it never pops more than there is.
  * 4. The deepest stack and the temporaries fit in the frame.
  * 5. Literals, temporaries and instance variables named by operands exist.
- * 6. callPrimitive stands first, exactly when the header names that primitive. A storeTemp right behind
- *    it, for the error code, reads the last temporary as the top of the stack: it must store there.
+ * 6. callPrimitive stands first, exactly when the header names that primitive. A storeTemp right
+ *    behind it, for the error code, reads the last temporary as the top of the stack: it must store
+ *    there.
  * 7. Block returns are in blocks.
  */
 import type { Bytecode } from './bytecodes.ts';

@@ -1,8 +1,9 @@
 /**
  * What every name means, which messages are compiled in place, which variables closures share.
  *
- * One walk in evaluation order. Events are numbered, so "written after captured" is a comparison of two
- * numbers; loops compiled in place, where text order is not time order, are kept as sets (variables.ts).
+ * One walk in evaluation order. Events are numbered, so "written after captured" is a comparison of
+ * two numbers; loops compiled in place, where text order is not time order, are kept as sets
+ * (variables.ts).
  */
 import { assert } from '../base/assert.ts';
 import type {
@@ -27,7 +28,9 @@ export type Binding =
   | { kind: 'global'; name: string }
   | { kind: 'pseudo'; name: PseudoVariable };
 
-/** The hidden temporaries of a counting loop: its limit unless that is a literal, and its counter. */
+/**
+ * The hidden temporaries of a counting loop: its limit unless that is a literal, and its counter.
+ */
 export interface LoopVariables {
   readonly limit: Variable | null;
   readonly counter: Variable | null;
@@ -214,7 +217,9 @@ class Analyzer {
     return variable;
   }
 
-  /** A block whose code becomes part of the function around it; a loop's body when `loop` is given. */
+  /**
+   * A block whose code becomes part of the function around it; a loop's body when `loop` is given.
+   */
   #inPlace(node: Expression | undefined, loop: Loop | null): void {
     assert(node?.kind === 'block', 'only blocks are compiled in place');
     const { fn } = this.#scope;

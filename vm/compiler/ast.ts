@@ -1,9 +1,10 @@
 /**
  * The syntax tree: what the parser builds, what analysis and generation read. Plain immutable data.
  *
- * `start` and `end` are offsets in the source, end exclusive. A message's `at` is where its selector
- * starts, which is where an error in a send is shown. Trees are at most NESTING_MAX deep, except along
- * receivers (`a b c d …` nests to the left without limit): whoever walks receivers does so in a loop.
+ * `start` and `end` are offsets in the source, end exclusive. A message's `at` is where its
+ * selector starts, which is where an error in a send is shown. Trees are at most NESTING_MAX deep,
+ * except along receivers (`a b c d …` nests to the left without limit): whoever walks receivers
+ * does so in a loop.
  */
 import type { Literal } from './method-spec.ts';
 

@@ -53,8 +53,8 @@ export class CodeBuilder {
   }
 
   /**
-   * Right after callPrimitive: a failed primitive leaves its error code on the top of the stack, which
-   * is the last temporary; this copies it there, as Squeak's compiler has it.
+   * Right after callPrimitive: a failed primitive leaves its error code on the top of the stack,
+   * which is the last temporary; this copies it there, as Squeak's compiler has it.
    */
   storeErrorCode(index: number): void {
     const operands = [index];

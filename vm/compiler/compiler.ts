@@ -3,8 +3,8 @@
  *
  *     source ─ parser ─▶ syntax tree ─ analyze ─▶ what names mean ─ generate ─▶ MethodSpec
  *
- * It lives outside the image, so a broken image can still be mended; it knows no heap and no class, only
- * the Scope it is given. Everything it can say no to is a CompileError.
+ * It lives outside the image, so a broken image can still be mended; it knows no heap and no class,
+ * only the Scope it is given. Everything it can say no to is a CompileError.
  */
 import { analyze } from './analyze.ts';
 import { generateMethod } from './generate.ts';

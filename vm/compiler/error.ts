@@ -6,7 +6,9 @@
  */
 export type CompileErrorCode = 'COMPILE_SYNTAX' | 'COMPILE_NAME' | 'COMPILE_LIMIT';
 
-/** Line and column, both 1-based, of a 0-based offset; columns count characters, not UTF-16 units. */
+/**
+ * Line and column, both 1-based, of a 0-based offset; columns count characters, not UTF-16 units.
+ */
 export function placeOf(source: string, position: number): { line: number; column: number } {
   const before = source.slice(0, position);
   const lines = before.split(/\r\n|\r|\n/);

@@ -1,9 +1,9 @@
 /**
  * Code for the messages that are compiled in place (inline.ts says which).
  *
- * On entry the receiver is on the stack, except for loops whose receiver is a block. On exit its place
- * is taken by the value, or by nothing when only the effect is wanted. `ifNil:` compares with nil by
- * identity, without a send; `ifTrue:` and its like leave a non-Boolean to mustBeBoolean.
+ * On entry the receiver is on the stack, except for loops whose receiver is a block. On exit its
+ * place is taken by the value, or by nothing when only the effect is wanted. `ifNil:` compares with
+ * nil by identity, without a send; `ifTrue:` and its like leave a non-Boolean to mustBeBoolean.
  */
 import { assert } from '../base/assert.ts';
 import type { BlockNode, Expression, MessageNode } from './ast.ts';
@@ -163,7 +163,9 @@ function timesRepeat(generator: Generator, message: MessageNode, want: Want): vo
   count(generator, message, { counter, limit, stop: message.receiver, step: undefined });
 }
 
-/** The loop itself, once its counter and limit are stored; the limit is a literal when not stored. */
+/**
+ * The loop itself, once its counter and limit are stored; the limit is a literal when not stored.
+ */
 function count(
   generator: Generator,
   message: MessageNode,

@@ -1,9 +1,10 @@
 /**
  * From the analysed tree to Sista V1 bytecodes.
  *
- * Every expression is generated for its value (one word more on the stack) or for its effect (nothing).
- * A frame holds arguments, in a block then the copied values, then temporaries; a temp vector sits in a
- * temporary of the function that makes it. An example, `foo | n | n := 0. ^[n := n + 1]`:
+ * Every expression is generated for its value (one word more on the stack) or for its effect
+ * (nothing). A frame holds arguments, in a block then the copied values, then temporaries; a temp
+ * vector sits in a temporary of the function that makes it. An example, `foo | n | n := 0. ^[n := n
+ * + 1]`:
  *
  *     foo      pushNewArray 1; popIntoTemp 0; pushInteger 0; popIntoRemoteTemp 0 0;
  *              pushTemp 0; pushFullClosure (1 copied); returnTop
@@ -39,7 +40,9 @@ import {
 } from './method-spec.ts';
 import type { FunctionScope, LexicalScope, Variable } from './variables.ts';
 
-/** Braces with more elements are filled one by one, which needs three stack words for any number. */
+/**
+ * Braces with more elements are filled one by one, which needs three stack words for any number.
+ */
 const BRACE_ON_STACK_MAX = 16;
 const NEW_ARRAY_MAX = 127;
 
@@ -178,7 +181,9 @@ export class Generator {
     code.emitLiteral('pushLiteral', () => literal);
   }
 
-  /** With `needsValue`, the value of the last statement stays on the stack; nil if there is none. */
+  /**
+   * With `needsValue`, the value of the last statement stays on the stack; nil if there is none.
+   */
   #statements(statements: readonly Statement[], needsValue: boolean): void {
     for (const [index, statement] of statements.entries()) {
       const isLast = index === statements.length - 1;
@@ -346,7 +351,9 @@ export class Generator {
     this.code.emitLiteral('pushFullClosure', () => ({ kind: 'block', method }), flags);
   }
 
-  /** The variable for the error code gets it from the top of the stack, where a failure leaves it. */
+  /**
+   * The variable for the error code gets it from the top of the stack, where a failure leaves it.
+   */
   #primitive(): void {
     const { primitive } = this.#home.method;
     if (primitive === null) return;

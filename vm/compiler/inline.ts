@@ -1,8 +1,10 @@
 /**
- * Which messages are compiled in place instead of sent: control structures whose blocks are written out.
+ * Which messages are compiled in place instead of sent: control structures whose blocks are written
+ * out.
  *
  * One of these selectors with anything but literal blocks of the right number of parameters, in a
- * cascade, or to super is an ordinary send. timesRepeat:, to:do: and to:by:do: answer their receiver.
+ * cascade, or to super is an ordinary send. timesRepeat:, to:do: and to:by:do: answer their
+ * receiver.
  */
 import type { BlockNode, Expression, MessageNode } from './ast.ts';
 

@@ -1,5 +1,6 @@
 /**
- * Literal arrays and byte arrays: `#(1 $a 'x' foo foo:bar: + true #(2) (3) #[4] [5] -6)`, `#[0 255]`.
+ * Literal arrays and byte arrays: `#(1 $a 'x' foo foo:bar: + true #(2) (3) #[4] [5] -6)`, `#[0
+ * 255]`.
  *
  * Inside, bare words are symbols but for true, false and nil; parentheses and brackets need no `#`.
  */

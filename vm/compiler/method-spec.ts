@@ -1,9 +1,9 @@
 /**
  * What the compiler yields: plain data, no heap. A builder turns it into CompiledMethods.
  *
- * Layout of `literals`: those the bytecodes name, then for a method its selector and the binding of its
- * class; for a block a place for the outer code (nil here, filled by the builder). The header word in
- * front of them is the builder's.
+ * Layout of `literals`: those the bytecodes name, then for a method its selector and the binding of
+ * its class; for a block a place for the outer code (nil here, filled by the builder). The header
+ * word in front of them is the builder's.
  */
 export type Literal =
   | { kind: 'integer'; value: bigint }
@@ -46,8 +46,8 @@ export interface MethodSpec {
   /** Pairs (0-based bytecode offset, source offset), ascending by bytecode offset. */
   sourceMap: Int32Array;
   /**
-   * By index in the frame. `<a b>` is the temp vector that holds a and b, in that order; a name that
-   * starts with a dot is the compiler's own.
+   * By index in the frame. `<a b>` is the temp vector that holds a and b, in that order; a name
+   * that starts with a dot is the compiler's own.
    */
   tempNames: string[];
   /** A closure within (or this block itself) contains ^. */

@@ -2,13 +2,16 @@
  * Number literals: 12, 3.14, 16r1F, 2r1.1, 1e10, 2.5e-3, 3.14s2, 3s, 16r1.8e2.
  *
  * An exponent is a power of the radix (16r1e2 is 256), its letter is e, d or q. Digits above 9 are
- * capital letters. Whatever has neither a fraction nor a negative exponent is an exact Integer; 100e-2
- * is 1, and 1e-2 is a Float. Floats are rounded once, from the exact value, to the nearest, ties to even.
+ * capital letters. Whatever has neither a fraction nor a negative exponent is an exact Integer;
+ * 100e-2 is 1, and 1e-2 is a Float. Floats are rounded once, from the exact value, to the nearest,
+ * ties to even.
  */
 import { CompileError } from './error.ts';
 import type { Literal } from './method-spec.ts';
 
-/** Most digits of a literal, and the largest exponent: what one may type, not what one may compute. */
+/**
+ * Most digits of a literal, and the largest exponent: what one may type, not what one may compute.
+ */
 const DIGITS_MAX = 100_000;
 const EXPONENT_MAX = 100_000;
 
@@ -20,7 +23,9 @@ interface Parts {
   exponent: number;
 }
 
-/** Reads the number whose first digit is at `position`; `negative` when a minus sign precedes it. */
+/**
+ * Reads the number whose first digit is at `position`; `negative` when a minus sign precedes it.
+ */
 export function scanNumber(
   source: string,
   position: number,
@@ -136,8 +141,9 @@ function float(parts: Parts, negative: boolean): Literal {
 /** The Float nearest to numerator / denominator, both positive or zero; ties to even. */
 export function ratioToFloat(numerator: bigint, denominator: bigint): number {
   if (numerator === 0n) return 0;
-  // A quotient of 60 bits or more whose lowest bit is sticky is rounded right by Number(). Below 2^-1022
-  // fewer bits are kept: there the quotient counts quarters of the smallest Float and is rounded here.
+  // A quotient of 60 bits or more whose lowest bit is sticky is rounded right by Number(). Below
+  // 2^-1022 fewer bits are kept: there the quotient counts quarters of the smallest Float and is
+  // rounded here.
   const estimate = bitLength(numerator) - bitLength(denominator);
   const shift = Math.max(estimate - 65, -1076);
   if (shift > 1024) return Number.POSITIVE_INFINITY;

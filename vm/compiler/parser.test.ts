@@ -1,4 +1,6 @@
-/** The parser: what it accepts, what it refuses and in which words, and that printing round-trips. */
+/**
+ * The parser: what it accepts, what it refuses and in which words, and that printing round-trips.
+ */
 import { describe, expect, test } from 'vitest';
 import { CompileError } from './error.ts';
 import { parseDoIt, parseMethod } from './parser.ts';

@@ -2,12 +2,13 @@
  * From tokens to the syntax tree, by recursive descent.
  *
  *     method      pattern pragma* [ '|' name* '|' ] pragma* statements
- *     statements  [ statement ( '.'+ statement )* '.'* ]        a statement: '^' expression | expression
+ *     statements  [ statement ( '.'+ statement )* '.'* ]
+ *     statement   [ '^' ] expression
  *     expression  name ':=' expression | cascade
  *     cascade     keyword-message ( ';' message )*
  *
- * Recursion is bounded: every construct that nests counts, and NESTING_MAX levels are enough for any
- * method a person writes. So no source text, however hostile, can exhaust the JavaScript stack.
+ * Recursion is bounded: every construct that nests counts, and NESTING_MAX levels are enough for
+ * any method a person writes. So no source text, however hostile, can exhaust the JavaScript stack.
  */
 import {
   type BlockNode,

@@ -1,6 +1,7 @@
 /**
- * From the syntax tree back to source: for tools, and to test the parser (what is printed parses to the
- * same tree). Comments and layout are not kept; parentheses appear where precedence asks for them.
+ * From the syntax tree back to source: for tools, and to test the parser (what is printed parses to
+ * the same tree). Comments and layout are not kept; parentheses appear where precedence asks for
+ * them.
  */
 import { assert } from '../base/assert.ts';
 import type {
@@ -136,7 +137,8 @@ function printInnermost(node: Exclude<Expression, { kind: 'message' }>): string 
     case 'cascade': {
       const [first] = node.parts;
       assert(first !== undefined, 'a cascade has parts');
-      return `${print(node.receiver, receiverLimit(first))} ${node.parts.map(printPart).join('; ')}`;
+      const receiver = print(node.receiver, receiverLimit(first));
+      return `${receiver} ${node.parts.map(printPart).join('; ')}`;
     }
     case 'brace':
       return `{${node.elements.map((element) => print(element, LOOSEST)).join('. ')}}`;

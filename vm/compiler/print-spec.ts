@@ -1,5 +1,6 @@
 /**
- * A compiled method as text: a line of its header, its bytecodes with names, then its blocks, indented.
+ * A compiled method as text: a line of its header, its bytecodes with names, then its blocks,
+ * indented.
  */
 import { printBytecodes } from '../bytecode/print.ts';
 import type { Literal, MethodSpec } from './method-spec.ts';

@@ -1,8 +1,9 @@
 /**
  * For tests: random methods that run (random-source.ts makes ones that merely parse).
  *
- * They are about variables: few names, much nesting, closures that are kept and run later, loops in place
- * and as messages. Loops are bounded by `self fuel`, by small numbers, and by the machines' step limit.
+ * They are about variables: few names, much nesting, closures that are kept and run later, loops in
+ * place and as messages. Loops are bounded by `self fuel`, by small numbers, and by the machines'
+ * step limit.
  */
 import type { Random } from './random-source.ts';
 
@@ -52,6 +53,7 @@ function assignment(random: Random, visible: Visible, depth: number): string {
 
 function expression(random: Random, visible: Visible, depth: number): string {
   const inner = (): string => `(${expression(random, visible, depth - 1)})`;
+  const test = (): string => condition(random, visible, depth);
   if (depth <= 0 || random.below(4) === 0) {
     const useVariable = visible.readable.length > 0 && random.below(4) !== 0;
     return useVariable ? random.pick(visible.readable) : random.pick(['1', '2', 'nil', '-3', '0']);
@@ -71,7 +73,7 @@ function expression(random: Random, visible: Visible, depth: number): string {
     case 6:
       return `{${inner()}. ${inner()}}`;
     case 7:
-      return `(${condition(random, visible, depth)}) ${random.pick(['and:', 'or:'])} [${condition(random, visible, depth)}]`;
+      return `(${test()}) ${random.pick(['and:', 'or:'])} [${test()}]`;
     default:
       return `(${control(random, visible, depth)})`;
   }
@@ -82,12 +84,14 @@ function condition(random: Random, visible: Visible, depth: number): string {
   return random.pick([`${inner()} == nil`, 'self fuel', `${inner()} == ${inner()}`]);
 }
 
-/** A control structure: compiled in place, or sent because the block comes from a variable's place. */
+/**
+ * A control structure: compiled in place, or sent because it is a cascade.
+ */
 function control(random: Random, visible: Visible, depth: number): string {
   if (depth <= 0) return expression(random, visible, 0);
   const body = (parameters: number): string => {
     const text = block(random, visible, { depth, parameters });
-    return random.below(6) === 0 ? `(${text}; yourself2)`.replace('; yourself2', '') : text;
+    return random.below(6) === 0 ? `(${text})` : text;
   };
   const test = condition(random, visible, depth);
   const value = `(${expression(random, visible, depth - 1)})`;

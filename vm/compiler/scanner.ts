@@ -1,10 +1,10 @@
 /**
  * From text to tokens, one at a time and on demand.
  *
- * The parser may ask to read again from an offset (`seek`), because two things cannot be told here: how
- * much of `||` or `><` belongs to one token, and whether `-` before a digit is a sign. The rule for the
- * latter: a run of operator characters that ends in `-` right before a digit gives that `-` up when the
- * run is longer, so `3--1` is 3 - -1, and `a>-1` is a > -1.
+ * The parser may ask to read again from an offset (`seek`), because two things cannot be told here:
+ * how much of `||` or `><` belongs to one token, and whether `-` before a digit is a sign. The rule
+ * for the latter: a run of operator characters that ends in `-` right before a digit gives that `-`
+ * up when the run is longer, so `3--1` is 3 - -1, and `a>-1` is a > -1.
  */
 import { CompileError, type CompileErrorCode } from './error.ts';
 import type { Literal } from './method-spec.ts';

@@ -1,12 +1,14 @@
 /**
  * For tests: two ways to run a method, which must agree.
  *
- * The reference walks the syntax tree and knows no trick: every block is a closure over environments,
- * every control structure is a message that calls it. The machine runs the compiled bytecodes. So blocks
- * compiled in place, copied values and temp vectors must be invisible; that is what the compiler claims.
+ * The reference walks the syntax tree and knows no trick: every block is a closure over
+ * environments, every control structure is a message that calls it. The machine runs the compiled
+ * bytecodes. So blocks compiled in place, copied values and temp vectors must be invisible; that is
+ * what the compiler claims.
  *
- * Values are numbers, true, false, nil (null), closures, Arrays and the one receiver. What a program does
- * shows in its log; `self keep: aBlock` keeps a closure that is run after the method has returned.
+ * Values are numbers, true, false, nil (null), closures, Arrays and the one receiver. What a
+ * program does shows in its log; `self keep: aBlock` keeps a closure that is run after the method
+ * has returned.
  */
 import { CLOSURE_COPIED_MASK, SPECIAL_SELECTORS } from '../bytecode/bytecodes.ts';
 import { decode, type Instruction } from '../bytecode/decode.ts';
@@ -23,7 +25,9 @@ interface Closure {
   readonly call: Call;
 }
 
-/** A program that runs too long; both machines count alike only roughly, so the run is thrown away. */
+/**
+ * A program that runs too long; both machines count alike only roughly, so the run is thrown away.
+ */
 export class OutOfSteps extends Error {}
 
 class Return extends Error {

@@ -1,14 +1,15 @@
 /**
  * Variables and the scopes that hold them, as analysis finds them and generation uses them.
  *
- * A *function* is what has an activation of its own: the method, and every block that is not compiled in
- * place. A *lexical scope* is any pair of brackets; several share a function when blocks are in place.
+ * A *function* is what has an activation of its own: the method, and every block that is not
+ * compiled in place. A *lexical scope* is any pair of brackets; several share a function when
+ * blocks are in place.
  *
- * A captured variable is one that a function within reads or writes. It is copied into the closure when
- * no write can come after the capture; otherwise it lives in a temp vector (an Array that its function
- * and the closures share). A vector belongs to a function or to the body of a loop compiled in place:
- * in the latter case every iteration makes a fresh one, so closures made in different iterations do not
- * share the variables declared within.
+ * A captured variable is one that a function within reads or writes. It is copied into the closure
+ * when no write can come after the capture; otherwise it lives in a temp vector (an Array that its
+ * function and the closures share). A vector belongs to a function or to the body of a loop
+ * compiled in place: in the latter case every iteration makes a fresh one, so closures made in
+ * different iterations do not share the variables declared within.
  */
 import { assert } from '../base/assert.ts';
 

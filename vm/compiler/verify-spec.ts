@@ -1,10 +1,10 @@
 /**
- * Checks a compiled method and every block within: each one's bytecodes by the verifier, and what the
- * bytecodes and the data beside them say about each other.
+ * Checks a compiled method and every block within: each one's bytecodes by the verifier, and what
+ * the bytecodes and the data beside them say about each other.
  *
  * 1. A method ends in its selector and its class, a block in the place for its outer code.
- * 2. pushFullClosure names a block, copies as many values as the block has, and keeps the outer context
- *    exactly when the block needs it.
+ * 2. pushFullClosure names a block, copies as many values as the block has, and keeps the outer
+ *    context exactly when the block needs it.
  * 3. Names and source map fit the frame and the bytecodes.
  */
 import { CLOSURE_COPIED_MASK, CLOSURE_IGNORE_OUTER } from '../bytecode/bytecodes.ts';
