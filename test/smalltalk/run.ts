@@ -1,0 +1,119 @@
+/**
+ * Runs the language tests over a freshly bootstrapped image:
+ *
+ *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [FILE.st …]
+ *
+ * Each file has a machine of its own. A failure is one line: place, expression, found, wanted. The
+ * results must not depend on how large stack and eden are, or on when the stack unwinds.
+ */
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { debug } from '../../vm/base/debug.ts';
+import { type Case, readCases } from './cases.ts';
+import {
+  bootstrapPages,
+  Machine,
+  type MachineOptions,
+  type Outcome,
+  type Pages,
+} from './machine.ts';
+
+/** One expression that did something else than expected. */
+export interface Failure {
+  readonly place: string;
+  readonly source: string;
+  readonly found: string;
+  readonly wanted: string;
+}
+
+/** Whether an outcome is what the case expects: values exactly, messages by how they begin or contain. */
+export function meets({ expectation, text }: Case, outcome: Outcome): boolean {
+  if (expectation !== outcome.kind) return false;
+  switch (expectation) {
+    case 'value':
+      return outcome.text === text;
+    case 'error':
+      return outcome.text.startsWith(text);
+    case 'compileError':
+      return outcome.text.includes(text);
+  }
+}
+
+/** Runs the cases of one file on a machine of its own. */
+export function runFile(path: string, pages: Pages, options: MachineOptions = {}): Failure[] {
+  const machine = new Machine(pages, options);
+  const failures: Failure[] = [];
+  for (const each of readCases(path)) {
+    const outcome = attempt(machine, each.source);
+    if (meets(each, outcome)) continue;
+    failures.push({
+      place: `${relative(process.cwd(), path)}:${each.line}`,
+      source: each.source.trim(),
+      found: describe(outcome.kind, outcome.text),
+      wanted: describe(each.expectation, each.text),
+    });
+    if (outcome.kind === 'stuck') break;
+  }
+  const damage = machine.memory.checkHeap();
+  if (damage.length > 0) {
+    const found = damage.slice(0, 3).join('; ');
+    failures.push({ place: path, source: 'the heap afterwards', found, wanted: 'no damage' });
+  }
+  return failures;
+}
+
+function attempt(machine: Machine, source: string): Outcome {
+  try {
+    return machine.evaluate(source);
+  } catch (error) {
+    return { kind: 'stuck', text: error instanceof Error ? (error.stack ?? error.message) : '' };
+  }
+}
+
+function describe(kind: Outcome['kind'], text: string): string {
+  return kind === 'value' ? text : `${kind} ${text}`;
+}
+
+/** All files of language tests, sorted. */
+export function testFiles(): string[] {
+  const folder = import.meta.dirname;
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => name.endsWith('.st'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+function main(args: string[]): number {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      stack: { type: 'string' },
+      eden: { type: 'string' },
+      stress: { type: 'string' },
+    },
+  });
+  debug.gcStress = values.stress === 'gc';
+  debug.unwindAtEveryPoll = values.stress === 'unwind';
+  const options: MachineOptions = {
+    ...(values.stack === undefined ? {} : { stackWords: Number(values.stack) }),
+    ...(values.eden === undefined ? {} : { edenWords: Number(values.eden) }),
+  };
+  const files = positionals.length > 0 ? positionals : testFiles();
+  const pages = bootstrapPages();
+  let count = 0;
+  let failed = 0;
+  for (const file of files) {
+    count += readCases(file).length;
+    for (const { place, source, found, wanted } of runFile(file, pages, options)) {
+      failed++;
+      console.log(`${place}: ${source}\n    found  ${found}\n    wanted ${wanted}`);
+    }
+  }
+  console.log(`${count} expressions in ${files.length} files, ${failed} failures`);
+  return failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2));
