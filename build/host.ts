@@ -21,5 +21,6 @@ export async function prepareHost(): Promise<string> {
 }
 
 if (import.meta.main) {
-  await runMain(async () => main(process.argv.slice(2), await prepareHost()));
+  // The machine's threads would keep the process alive; what they had to say is durable.
+  await runMain(async () => process.exit(await main(process.argv.slice(2), await prepareHost())));
 }

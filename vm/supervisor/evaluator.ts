@@ -9,13 +9,13 @@
 import { assert } from '../base/assert.ts';
 import { compileDoIt } from '../compiler/compiler.ts';
 import { CompileError } from '../compiler/error.ts';
-import type { Debugger } from '../interpreter/debugger.ts';
+import type { Debugger, Frame } from '../interpreter/debugger.ts';
 import type { Interpreter } from '../interpreter/interpreter.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { installMethod } from '../objects/installer.ts';
 import { bindingOf, imageScope } from '../objects/scope.ts';
 import { CLASS, METACLASS, PROCESS, SHAPE } from '../objects/well-known.ts';
-import type { DebugCommand, FrameLine, FromVm } from './messages.ts';
+import type { DebugCommand, FromVm } from './messages.ts';
 
 /** Where results go, and how they become durable. */
 export interface EvaluatorHost {
@@ -34,6 +34,8 @@ interface Evaluation {
   readonly target: Evaluation | null;
   readonly frame: number;
   value: Oop;
+  /** Where it stopped: the activation that met the error, below the machinery that signalled it. */
+  stoppedIn: Oop;
 }
 
 /** userSchedulingPriority: what a person forks shares the processor with the console. */
@@ -62,6 +64,7 @@ export class Evaluator {
       for (const evaluation of this.#evaluations) {
         evaluation.process = visit(evaluation.process);
         evaluation.value = visit(evaluation.value);
+        evaluation.stoppedIn = visit(evaluation.stoppedIn);
       }
     });
   }
@@ -92,18 +95,22 @@ export class Evaluator {
   /** To be called when a process has met an error nobody handles; it is suspended. */
   unhandledError(process: Oop, context: Oop, description: string): void {
     const evaluation = this.#evaluations.find((each) => each.process === process);
-    const frames = this.#frames(process);
-    if (evaluation !== undefined && evaluation.phase === 'print') {
+    if (evaluation?.phase === 'print') {
       this.#answer(evaluation, 0);
       return;
     }
-    assert(context !== 0, 'an error without a context');
+    const stoppedIn = context === 0 ? this.#memory.nil : context;
+    if (evaluation !== undefined) evaluation.stoppedIn = stoppedIn;
+    const frames = this.#framesFrom(process, stoppedIn);
     this.#host.post({
       kind: 'error',
       id: evaluation?.id ?? null,
       process: this.#processName(process),
       description,
-      frames,
+      frames: frames.slice(0, FRAMES_MAX).map(({ description: text, line }) => ({
+        description: text,
+        line,
+      })),
       ticket: this.#host.checkpoint(),
     });
   }
@@ -139,6 +146,7 @@ export class Evaluator {
         return this.#report(evaluation, this.#inspect(evaluation, command.frame));
       case 'step':
         this.#debugger.step(evaluation.process);
+        evaluation.stoppedIn = this.#memory.nil;
         return this.#report(evaluation, this.#stackLines(evaluation).slice(0, 3));
       case 'restart': {
         const context = this.#contextAt(evaluation, command.frame);
@@ -191,18 +199,19 @@ export class Evaluator {
       return;
     }
     const process = this.#spawn(method, this.#memory.nil);
-    this.#evaluations.push({ id, process, phase, target, frame, value: this.#memory.nil });
+    const { nil } = this.#memory;
+    this.#evaluations.push({ id, process, phase, target, frame, value: nil, stoppedIn: nil });
   }
 
   #compile(source: string): Oop {
-    const { nil } = this.#memory;
-    const spec = compileDoIt(source, imageScope(this.#memory, nil));
+    const classOop = this.#memory.classOf(this.#memory.nil);
+    const spec = compileDoIt(source, imageScope(this.#memory, classOop));
     return installMethod(this.#memory, spec, {
-      classOop: nil,
+      classOop,
       selector: spec.selector,
       source,
       protocol: null,
-      bindingOf: (name) => bindingOf(this.#memory, nil, name),
+      bindingOf: (name) => bindingOf(this.#memory, classOop, name),
     });
   }
 
@@ -246,7 +255,7 @@ export class Evaluator {
   }
 
   #contextAt(evaluation: Evaluation, frame: number): Oop {
-    const frames = this.#debugger.frames(evaluation.process);
+    const frames = this.#framesFrom(evaluation.process, evaluation.stoppedIn);
     const found = frames[frame - 1];
     if (found !== undefined) return found.context;
     this.#report(evaluation, [
@@ -255,18 +264,20 @@ export class Evaluator {
     return 0;
   }
 
-  #frames(process: Oop): FrameLine[] {
-    return this.#debugger
-      .frames(process)
-      .slice(0, FRAMES_MAX)
-      .map(({ description, line }) => ({ description, line }));
+  /** The activations from `stoppedIn` down; all of them when it is not in the stack. */
+  #framesFrom(process: Oop, stoppedIn: Oop): Frame[] {
+    const frames = this.#debugger.frames(process);
+    const start = frames.findIndex((frame) => frame.context === stoppedIn);
+    return frames.slice(Math.max(start, 0));
   }
 
   #stackLines(evaluation: Evaluation): string[] {
-    return this.#frames(evaluation.process).map(
-      ({ description, line }, index) =>
-        `${String(index + 1).padStart(3)} ${description}${line === null ? '' : ` (line ${line})`}`,
-    );
+    return this.#framesFrom(evaluation.process, evaluation.stoppedIn)
+      .slice(0, FRAMES_MAX)
+      .map(({ description, line }, index) => {
+        const place = line === null ? '' : ` (line ${line})`;
+        return `${String(index + 1).padStart(3)} ${description}${place}`;
+      });
   }
 
   #inspect(evaluation: Evaluation, frame: number): string[] {

@@ -282,7 +282,7 @@ export class Supervisor {
       case 'compileError':
         this.#finish(message.id, 0, {
           kind: 'compileError',
-          message: `${message.message} (line ${message.line}, column ${message.column})`,
+          message: message.message,
           column: message.column,
         });
         return;
