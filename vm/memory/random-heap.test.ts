@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { RandomHeap } from './random-heap.ts';
 
-const RUNS = Number(process.env['PALIMPSEST_HEAP_RUNS'] ?? 6);
+const RUNS = Number(process.env['PALIMPSEST_HEAP_RUNS'] ?? 3);
 const STEPS = 1200;
 const FIRST_SEED = Number(process.env['PALIMPSEST_SEED'] ?? Date.now() % 1_000_000);
 
