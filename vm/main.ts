@@ -28,7 +28,7 @@ interface Arguments {
 export function parseArguments(words: readonly string[]): Arguments | string {
   try {
     const { values } = parseArgs({
-      args: [...words],
+      args: withValues(words),
       options: {
         journal: { type: 'string' },
         eval: { type: 'string', multiple: true },
@@ -40,6 +40,20 @@ export function parseArguments(words: readonly string[]): Arguments | string {
   } catch (error) {
     return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
+}
+
+/** An expression may begin with a dash (-7 rem: 2): `--eval -7` is made `--eval=-7`. */
+function withValues(words: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    const value = words[index + 1];
+    if (word === '--eval' && value !== undefined) {
+      result.push(`--eval=${value}`);
+      index++;
+    } else result.push(word);
+  }
+  return result;
 }
 
 /** Prints an outcome as `--eval` does; answers whether it was a value. */
