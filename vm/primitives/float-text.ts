@@ -1,9 +1,10 @@
 /**
  * Floats as text and back. The digits are the fewest that read back as the same number (what
  * JavaScript's own conversion finds); the notation is Smalltalk's: always a digit on both sides of
- * the point, exponents from a million up and below one ten-thousandth, `nan` and `infinity` by name.
+ * the point, exponents from a million up and below one ten-thousandth, and what has no digits as the
+ * expression that answers it.
  *
- *   0.1   100000.0   1.0e6   1.0e100   0.0001   1.0e-5   -0.0   nan   infinity   -infinity
+ *   0.1   100000.0   1.0e6   1.0e100   0.0001   1.0e-5   -0.0   Float nan   Float infinity
  */
 
 /** Where the decimal point may lie, counted from before the first digit, without an exponent. */
@@ -12,9 +13,10 @@ const POINT_MAX = 6;
 
 /** The shortest text that reads back as `value`, in base ten. */
 export function printFloat(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
+  if (Number.isNaN(value)) return 'Float nan';
+  if (value === Infinity) return 'Float infinity';
+  if (value === -Infinity) return 'Float infinity negated';
   if (value < 0 || Object.is(value, -0)) return `-${printFloat(-value)}`;
-  if (value === Infinity) return 'infinity';
   if (value === 0) return '0.0';
   const { digits, point } = shortestDigits(value);
   if (point < POINT_MIN || point > POINT_MAX) {
@@ -48,11 +50,11 @@ const FLOAT_PATTERN = /^[+-]?\d+(\.\d+)?([eEdqDQ][+-]?\d+)?$/;
 export function parseFloatText(text: string): number | undefined {
   const trimmed = text.trim();
   switch (trimmed) {
-    case 'nan':
+    case 'Float nan':
       return Number.NaN;
-    case 'infinity':
+    case 'Float infinity':
       return Infinity;
-    case '-infinity':
+    case 'Float infinity negated':
       return -Infinity;
   }
   if (!FLOAT_PATTERN.test(trimmed)) return undefined;

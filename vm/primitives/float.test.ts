@@ -135,9 +135,9 @@ describe('Float text', () => {
     [1 / 3, '0.3333333333333333'],
     [5e-324, '5.0e-324'],
     [1.7976931348623157e308, '1.7976931348623157e308'],
-    [Number.NaN, 'nan'],
-    [Infinity, 'infinity'],
-    [-Infinity, '-infinity'],
+    [Number.NaN, 'Float nan'],
+    [Infinity, 'Float infinity'],
+    [-Infinity, 'Float infinity negated'],
   ])('%d prints as %s', (value, text) => {
     expect(printFloat(value)).toBe(text);
     expect(vm.answer('primitiveFloatPrint', f(value), 10)).toBe(text);
