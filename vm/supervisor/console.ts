@@ -43,21 +43,23 @@ export class Console {
     terminal.onInput((bytes) => this.#input(bytes));
   }
 
-  /** Shows text (lines end in \n); a line being typed is moved below it. */
+  /**
+   * Shows text; a line being typed is moved below it. Lines end in \n: a terminal in raw mode still
+   * makes that a new line at its left edge.
+   */
   write(text: string): void {
     if (text === '') return;
-    const shown = this.#terminal.interactive ? text.replaceAll(/\r?\n/g, '\r\n') : text;
     if (this.#reader === null) {
-      this.#terminal.write(shown);
+      this.#terminal.write(text);
       this.#atLineStart = text.endsWith('\n');
       return;
     }
     if (!this.#terminal.interactive) {
-      this.#terminal.write(shown);
+      this.#terminal.write(text);
       return;
     }
-    const newline = text.endsWith('\n') ? '' : '\r\n';
-    this.#terminal.write(`\r\x1b[K${shown}${newline}${this.#reader.prompt}`);
+    const newline = text.endsWith('\n') ? '' : '\n';
+    this.#terminal.write(`\r\x1b[K${text}${newline}${this.#reader.prompt}`);
     this.#editor.redraw();
   }
 

@@ -14,6 +14,7 @@ class Screen {
       else if (character === '\n') {
         this.rows.push(this.row.join(''));
         this.row = [];
+        this.column = 0;
       } else if (character === '\r') this.column = 0;
       else this.row[this.column++] = character;
     }

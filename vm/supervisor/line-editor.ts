@@ -61,7 +61,7 @@ export class LineEditor {
       case '\n':
         return afterReturn ? null : this.#enter();
       case '\x03':
-        this.#echo('^C\r\n');
+        this.#echo('^C\n');
         this.#reset();
         return { kind: 'interrupt' };
       case '\x04':
@@ -125,7 +125,7 @@ export class LineEditor {
   }
 
   #enter(): EditorEvent {
-    this.#echo('\r\n');
+    this.#echo('\n');
     const text = this.text;
     if (text.trim() !== '' && this.#history.at(-1) !== text) this.#history.push(text);
     if (this.#history.length > HISTORY_MAX) this.#history.shift();
