@@ -6,16 +6,25 @@
 import { Journal } from '../../vm/store/journal.ts';
 import { PAGE_BYTES } from '../../vm/store/storage.ts';
 import { StoreError } from '../../vm/store/store-error.ts';
-import { checkJournal, type Losses, type Model, type ModelGeneration, Violation } from './model.ts';
+import {
+  checkGeneration,
+  type Losses,
+  type Model,
+  type ModelGeneration,
+  Violation,
+} from './model.ts';
 import type { Random } from './random.ts';
 import { type Image, SimStorage } from './sim-storage.ts';
 
 const DAMAGES = ['rot', 'misdirected', 'unreadable', 'dying', 'staleSuperblock', 'lost'] as const;
 
+/** What was ever written, acknowledged or not, by generation number. */
+export type Ever = ReadonlyMap<number, readonly ModelGeneration[]>;
+
 /** Damages a copy of the image and opens it. */
 export function checkHostile(
   image: Image,
-  models: { before: Model; after: Model },
+  models: { before: Model; after: Model; ever: Ever },
   options: { diskBytes: number; segmentBytes: number },
   random: Random,
 ): Losses {
@@ -28,6 +37,7 @@ export function checkHostile(
   try {
     journal = Journal.open(storage, {
       write: true,
+      retention: 'manual',
       wallClockMs: 0,
       random: (count) => random.bytes(count),
     });
@@ -47,25 +57,52 @@ export function checkHostile(
 
 function compare(
   journal: Journal,
-  { before, after }: { before: Model; after: Model },
+  { before, after, ever }: { before: Model; after: Model; ever: Ever },
   exact: boolean,
 ): Losses {
   const head = journal.head.number;
-  const newest = after.generations.has(head) ? after : before;
-  if (!newest.generations.has(head)) throw new Violation(`generation ${head} never was`);
+  const losses: Losses = { pages: 0, generations: 0 };
   if (exact && head < before.head) {
     throw new Violation(`the head is ${head}, wanted ${before.head} or ${after.head}`);
   }
-  // A medium that lost the newest generations must still be right about the older ones.
-  const generations = new Map<number, ModelGeneration>();
-  for (const [number, generation] of newest.generations) {
-    if (number <= head) generations.set(number, generation);
+  // The medium may have lost the newest generations; what is there must be what once was written.
+  const listed = journal.generations();
+  for (const generation of listed) {
+    const candidates = ever.get(generation.number) ?? [];
+    checkOneOf(journal, generation.number, candidates, losses);
   }
-  const losses = checkJournal(journal, { ...newest, head, generations }, true);
-  if (losses.pages + losses.generations > 0 && journal.verify().ok) {
-    throw new Violation('verify says all is well though pages are unreadable');
+  const numbers = new Set(listed.map((generation) => generation.number));
+  for (const number of before.generations.keys()) {
+    if (number <= head && !numbers.has(number) && after.generations.has(number)) {
+      losses.generations++;
+    }
+  }
+  if (losses.pages + losses.generations > 0 && head >= before.head && journal.verify().ok) {
+    throw new Violation('verify says all is well though something is unreadable');
   }
   return losses;
+}
+
+function checkOneOf(
+  journal: Journal,
+  number: number,
+  candidates: readonly ModelGeneration[],
+  losses: Losses,
+): void {
+  const reasons: string[] = [];
+  for (const candidate of candidates) {
+    try {
+      return checkGeneration(journal, candidate, new Map(), losses);
+    } catch (error) {
+      if (error instanceof StoreError) {
+        losses.generations++;
+        return;
+      }
+      if (!(error instanceof Violation)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new Violation(reasons.join('; or: ') || `generation ${number} never was`);
 }
 
 function inflict(

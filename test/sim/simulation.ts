@@ -6,7 +6,7 @@
 import { Journal } from '../../vm/store/journal.ts';
 import { StoreError } from '../../vm/store/store-error.ts';
 import { checkHostile } from './hostile.ts';
-import { blankModel, checkJournal, type Model, Violation } from './model.ts';
+import { blankModel, checkJournal, type Model, type ModelGeneration, Violation } from './model.ts';
 import { Random } from './random.ts';
 import { type Image, SimStorage } from './sim-storage.ts';
 import { type Operation, prepare } from './workload.ts';
@@ -61,6 +61,7 @@ class Simulation {
   #storage: SimStorage;
   #journal: Journal;
   #model: Model = blankModel();
+  readonly #ever = new Map<number, ModelGeneration[]>();
 
   constructor(seed: number, options: RunOptions) {
     this.#options = options;
@@ -80,6 +81,7 @@ class Simulation {
     const before = this.#model;
     const { after, apply } = prepare(operation, before);
     this.result.operations++;
+    this.#remember(after);
     if (operation.kind === 'reopen') this.#journal = this.#open(this.#storage);
     try {
       apply(this.#journal);
@@ -98,9 +100,21 @@ class Simulation {
     } else this.#storage.forget();
   }
 
+  /** Notes every generation this run ever tried to write. */
+  #remember(model: Model): void {
+    for (const [number, generation] of model.generations) {
+      const versions = this.#ever.get(number);
+      if (!versions) this.#ever.set(number, [generation]);
+      else if (!versions.some((other) => other.pages === generation.pages)) {
+        versions.push(generation);
+      }
+    }
+  }
+
   #open(storage: SimStorage): Journal {
     return Journal.open(storage, {
       write: true,
+      retention: 'manual',
       wallClockMs: 0,
       random: (count) => this.#random.bytes(count),
     });
@@ -117,7 +131,12 @@ class Simulation {
       const done = count === events.length && events.at(-1)?.kind === 'flush';
       const model = this.#checkImage(image, before, done, random);
       if (this.#options.hostile && random.chance(25)) {
-        checkHostile(image, { before, after: this.#model }, this.#options, random);
+        checkHostile(
+          image,
+          { before, after: this.#model, ever: this.#ever },
+          this.#options,
+          random,
+        );
         this.result.images++;
       }
       if (!kept || random.chance(20)) kept = { image, model };

@@ -15,6 +15,8 @@ export const OPERATIONS = [
   'change',
   'label',
   'unversioned',
+  'forget',
+  'vacuum',
   'reopen',
 ] as const;
 export type OperationKind = (typeof OPERATIONS)[number];
@@ -32,6 +34,8 @@ const WEIGHTS: Record<OperationKind, number> = {
   change: 14,
   label: 8,
   unversioned: 6,
+  forget: 5,
+  vacuum: 6,
   reopen: 10,
 };
 const HEAP_PAGES = 600;
@@ -72,6 +76,18 @@ export function prepare(operation: Operation, model: Model): Prepared {
       return {
         after: { ...model, unversioned: new Map(model.unversioned).set(key, value) },
         apply: (journal) => journal.unversioned.write(key, new TextEncoder().encode(value)),
+      };
+    }
+    case 'forget':
+      return forget(model, random);
+    case 'vacuum': {
+      const steps = 1 + random.below(4);
+      return {
+        after: model,
+        apply: (journal) => {
+          let left = steps;
+          for (const _ of journal.vacuum()) if (--left === 0) break;
+        },
       };
     }
     case 'reopen':
@@ -142,6 +158,16 @@ function change(model: Model, random: Random, stamp: number): Prepared {
     after: { ...model, changes: [...model.changes, text] },
     apply: (journal) => journal.appendChange(new TextEncoder().encode(text)),
   };
+}
+
+function forget(model: Model, random: Random): Prepared {
+  const share = random.pick([10, 50, 95]);
+  const numbers = [...model.generations.keys()].filter(
+    (number) => number !== model.head && random.chance(share),
+  );
+  const generations = new Map(model.generations);
+  for (const number of numbers) generations.delete(number);
+  return { after: { ...model, generations }, apply: (journal) => journal.forget(numbers) };
 }
 
 function label(model: Model, random: Random, stamp: number): Prepared {

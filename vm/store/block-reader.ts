@@ -37,9 +37,15 @@ export class BlockReader {
   /** Byte offset and checksum of a block today, or null when it is nowhere. */
   resolve(pointer: Pointer): { offsetBytes: number; checksum: number } | null {
     const here = this.segments.offsetOf(pointer.address);
-    if (here !== undefined) return { offsetBytes: here, checksum: pointer.checksum };
+    const stays = here === undefined ? null : { offsetBytes: here, checksum: pointer.checksum };
+    if (
+      here !== undefined &&
+      !this.segments.isRetired(Math.floor(here / this.segments.segmentBytes))
+    ) {
+      return stays;
+    }
     const moved = this.relocate(pointer.address);
-    if (moved === null) return null;
+    if (moved === null) return stays;
     const there = this.segments.offsetOf(moved.address);
     return there === undefined ? null : { offsetBytes: there, checksum: moved.checksum };
   }

@@ -92,6 +92,7 @@ function writeFirst(
     superblock,
     chainEnd: { sequence: 0, physical: 0, checksum: 0, nextPhysical: FIRST_SEGMENT, end: 0 },
     lastPoint: { address: 0, checksum: 0 },
+    lastCommit: 0,
     mount: 1,
     salt,
   });

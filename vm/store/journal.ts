@@ -38,7 +38,6 @@ import { type Marks, marksPage, NO_MARKS, readMarks, writeMarks } from './marks.
 import {
   type CommitRecord,
   encodeDelta,
-  type GenerationKind,
   META_BYTES_MAX,
   readRecord,
   recordOverhead,
@@ -48,6 +47,7 @@ import {
   writeRecord,
 } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
+import { expired, PRESSURE_MAX } from './retention.ts';
 import { Segments } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
@@ -62,57 +62,10 @@ import {
   tableFind,
 } from './tables.ts';
 import { Unversioned } from './unversioned.ts';
+import { type VacuumStep, vacuumSteps } from './vacuum.ts';
 import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.ts';
 
-export interface OpenOptions {
-  write: boolean;
-  /** The wall clock in ms, or a function that reads it. Shown to people, never decides anything. */
-  wallClockMs: number | (() => number);
-  /** Random bytes for the journal id and the salt of this mount. */
-  random: (bytes: number) => Uint8Array;
-}
-
-export interface Generation {
-  number: number;
-  parent: number | null;
-  wallMs: number;
-  /** Powered-on time summed over all commits. */
-  journalMs: number;
-  kind: GenerationKind;
-  /** Pages this commit wrote or dropped, and bytes it appended to the journal. */
-  pages: number;
-  bytes: number;
-  label: string | null;
-  pinned: boolean;
-  knownGood: boolean;
-  verified: boolean;
-  /** The change log position when it was made: changes(from) starts with what came after. */
-  changes: number;
-  meta: Uint8Array;
-}
-
-export interface PageWrite {
-  /** space * 2^40 + page; spaces 0 and 1. */
-  page: number;
-  /** PAGE_BYTES bytes; null drops the page. */
-  bytes: Uint8Array | null;
-}
-
-export interface Batch {
-  pages: readonly PageWrite[];
-  wallMs: number;
-  journalMs: number;
-  label?: string | null;
-  kind?: GenerationKind;
-  /** Up to 256 bytes of the caller's, kept in the record. */
-  meta?: Uint8Array;
-}
-
-export interface PagePlace {
-  page: number;
-  offsetBytes: number;
-  checksum: number;
-}
+export type { Batch, Generation, OpenOptions, PagePlace, PageWrite };
 
 interface Loaded {
   record: CommitRecord;
@@ -132,6 +85,7 @@ export class Journal {
   readonly #reader: BlockReader;
   readonly #writer: LogWriter | null;
   readonly #wallClockMs: () => number;
+  readonly #manual: boolean;
   #id: Uint8Array;
   readonly #loaded = new Map<number, Loaded>();
   #head: Loaded;
@@ -158,6 +112,7 @@ export class Journal {
     this.#wallClockMs = typeof wallClockMs === 'number' ? () => wallClockMs : wallClockMs;
     this.#reader = new BlockReader(storage, found.segments);
     this.notices = found.notices;
+    this.#manual = options.retention === 'manual';
     this.#head = { record: found.record, pointer: recordPointer(found) };
     this.#reader.relocate = (address) =>
       tableFind(this.#reader, this.#head.record.state, TREE.relocations, address);
@@ -210,7 +165,7 @@ export class Journal {
     for (const [index, entry] of pages.entries()) checkPage(entry, pages[index - 1]);
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
     const keys = pages.map((entry) => pageKey(entry.page));
-    this.#ensureRoom(action, pages.length, keys, this.#reserves.commit);
+    this.#makeRoom(action, pages.length, keys, batch.journalMs);
     return this.#writing(action, () => {
       const state = this.#nextState();
       const before = writer.bytesWritten;
@@ -293,6 +248,81 @@ export class Journal {
       this.#administrate(state, before);
       return this.generation(number) as Generation;
     });
+  }
+
+  /** Lets go of generations; their pages are given back by the next vacuum. The head stays. */
+  forget(numbers: readonly number[]): void {
+    const action = 'let go of generations';
+    const writer = this.#begin(action);
+    const keys = numbers.map((number) => deltaKey(TREE.generations, number));
+    assert(!numbers.includes(this.#head.record.generation), 'the head is kept');
+    for (const number of numbers) if (!this.#load(number)) throw noGeneration(action, number);
+    this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
+    this.#writing(action, () => {
+      const state = this.#nextState(true);
+      for (const key of keys) state.delta.set(key, { address: 0, checksum: 0 });
+      writer.mount();
+      this.#administrate(state, writer.bytesWritten);
+      for (const number of numbers) this.#loaded.delete(number);
+    });
+  }
+
+  /** Lets go of what the rules of retention.ts no longer keep; answers how many generations. */
+  thin(journalMs: number, pressure = 0): number {
+    const numbers = expired(this.generations(), journalMs, pressure);
+    // A batch at a time: a removal is an entry of the delta, and a fold needs room.
+    for (let at = 0; at < numbers.length; at += 256) this.forget(numbers.slice(at, at + 256));
+    return numbers.length;
+  }
+
+  /**
+   * Gives back segments without live blocks and empties sparse ones, a bounded step at each next(),
+   * until `wantedFree` segments are free. Throws StoreError when something kept is unreadable.
+   */
+  *vacuum(wantedFree?: number): Generator<VacuumStep, void> {
+    const action = 'vacuum';
+    const writer = this.#begin(action);
+    const steps = vacuumSteps(
+      {
+        reader: this.#reader,
+        segments: this.#segments,
+        writer,
+        kept: () => this.#keptWithHead(),
+        state: (number) => this.#required(number, action).record.state,
+        headState: () => this.#nextState(true),
+        administrate: (change) => {
+          const state = this.#nextState(true);
+          change(state);
+          writer.mount();
+          this.#administrate(state, writer.bytesWritten);
+        },
+      },
+      wantedFree,
+    );
+    for (;;) {
+      this.#begin(action);
+      const step = this.#writing(action, () => steps.next());
+      if (step.done) return;
+      yield step.value;
+    }
+  }
+
+  /**
+   * Keeps a store of free segments: vacuums, and under pressure lets go of older generations, when
+   * less than an eighth (or `blocksWanted`) is free. For idle times; commit calls it when it must.
+   */
+  maintain(journalMs: number, blocksWanted = 0): void {
+    const writer = this.#begin('make room');
+    const share = Math.floor((this.#segments.count - FIRST_SEGMENT) / 8);
+    const reserve = this.#reserves.commit;
+    const enough = (): boolean =>
+      this.#segments.free >= reserve + share && writer.blocksFree(reserve) >= blocksWanted;
+    const segmentsWanted =
+      reserve + share + Math.ceil((blocksWanted * PAGE_BYTES) / this.#segments.segmentBytes) + 1;
+    for (let pressure = -1; pressure <= PRESSURE_MAX && !enough(); pressure++) {
+      if (pressure >= 0 && this.thin(journalMs, pressure) === 0) continue;
+      for (const _ of this.vacuum(segmentsWanted)) if (enough()) return;
+    }
   }
 
   /** Gives a generation a label, or takes it away with null. */
@@ -463,6 +493,7 @@ export class Journal {
         nextPhysical: nextIsFree ? nextPhysical : NO_SEGMENT,
         end: found.end,
       },
+      lastCommit: addressOf(found.head.header.sequence, found.head.header.slot),
       lastPoint: {
         address: addressOf(found.point.header.sequence, found.point.header.slot),
         checksum: found.point.header.checksum,
@@ -496,6 +527,11 @@ export class Journal {
   }
 
   // ---- generations ----
+
+  *#keptWithHead(): Generator<{ number: number; pointer: Pointer }, void> {
+    yield { number: this.#head.record.generation, pointer: this.#head.pointer };
+    yield* this.#kept();
+  }
 
   /** Numbers of the kept generations before the head, newest first. */
   *#kept(): Generator<{ number: number; pointer: Pointer }, void> {
@@ -593,7 +629,7 @@ export class Journal {
   get #reserves(): { commit: number; change: number; recovery: number } {
     const share = Math.max(1, Math.floor((this.#segments.count - FIRST_SEGMENT) / 16));
     const extra = Math.min(share, Math.ceil((1024 * 1024) / this.#segments.segmentBytes));
-    return { commit: 2 + 2 * extra, change: 2 + extra, recovery: 2 };
+    return { commit: 3 + 2 * extra, change: 3 + extra, recovery: 3 };
   }
 
   #begin(action: string): LogWriter {
@@ -623,6 +659,23 @@ export class Journal {
         `Cannot ${action}: ${error.message}; nothing acknowledged is lost, open the journal anew`,
         error,
       );
+    }
+  }
+
+  /** As ensureRoom for a commit, but vacuums and thins first when that could help. */
+  #makeRoom(action: string, blocks: number, keys: readonly number[], journalMs: number): void {
+    const reserve = this.#reserves.commit;
+    try {
+      this.#ensureRoom(action, blocks, keys, reserve);
+    } catch (full) {
+      if (!(full instanceof StoreError) || full.code !== 'JOURNAL_FULL' || this.#manual) throw full;
+      try {
+        this.maintain(journalMs, blocks + foldBlocksMax(keys) + this.#segments.slots);
+      } catch (error) {
+        // Vacuum could not (say, an old page is unreadable): what counts is whether it fits now.
+        if (!(error instanceof StoreError) || this.#writer?.failed) throw error;
+      }
+      this.#ensureRoom(action, blocks, keys, reserve);
     }
   }
 

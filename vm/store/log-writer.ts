@@ -20,6 +20,7 @@ import {
   NO_SEGMENT,
   pageChecksum,
   SUPERBLOCK_INTERVAL,
+  sequenceOf,
   tableNumber,
   UNFLUSHED_BYTES_MAX,
   UNIT,
@@ -47,6 +48,8 @@ export interface LogStart {
   superblock: Superblock;
   chainEnd: ChainEnd;
   lastPoint: Pointer;
+  /** Address of the newest commit record; the same as lastPoint unless changes follow it. */
+  lastCommit: number;
   /** The mount number and salt that everything written from now on carries. */
   mount: number;
   salt: number;
@@ -77,6 +80,11 @@ export class LogWriter {
   /** Bytes handed to the storage since the start. */
   bytesWritten = 0;
   failed = false;
+  superblocksWritten = 0;
+  /** Segments from this sequence on are needed to open from the superblock before the newest. */
+  protectedSequence = 0;
+  #newestProtects = 0;
+  #lastCommit: number;
 
   constructor(storage: Storage, segments: Segments, start: LogStart) {
     this.#storage = storage;
@@ -87,6 +95,7 @@ export class LogWriter {
     this.#chain = start.chainEnd;
     this.#slot = segments.slots;
     this.#lastPoint = start.lastPoint;
+    this.#lastCommit = start.lastCommit;
     this.#durable = addressOf(start.chainEnd.sequence, start.chainEnd.end);
     this.#staging = storage.allocate((1 + UNIT_BLOCKS_MAX) * PAGE_BYTES);
   }
@@ -181,6 +190,7 @@ export class LogWriter {
       const slot = this.#unitSlot;
       const header = this.#writeUnit(kind, fill);
       this.#lastPoint = { address: addressOf(this.#chain.sequence, slot), checksum: header };
+      if (kind === UNIT.commit) this.#lastCommit = this.#lastPoint.address;
       const offset = this.#chain.physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
       const checksum = pageChecksum(number, offset, this.#staging.subarray(0, PAGE_BYTES));
       this.#flush(this.#slot);
@@ -188,10 +198,13 @@ export class LogWriter {
     });
   }
 
-  /** Writes a superblock starting from a fresh segment; vacuum needs two to reuse what it emptied. */
+  /** Writes a superblock now, where the log is; vacuum needs two to reuse what it emptied. */
   renewSuperblock(): void {
     assert(this.#unitSlot < 0, 'no unit is being collected');
     this.#guard(() => {
+      const blocks = this.#segments.tableBlocks;
+      const room = this.#segments.slots - this.#slot - Math.ceil(blocks / UNIT_BLOCKS_MAX);
+      if (this.#mounted && room >= blocks) return this.#writeSuperblock();
       this.#segmentsSince = SUPERBLOCK_INTERVAL;
       this.#startSegment();
     });
@@ -325,6 +338,13 @@ export class LogWriter {
     this.bytesWritten += 2 * PAGE_BYTES;
     this.#superblock = superblock;
     this.#segmentsSince = 0;
+    this.superblocksWritten++;
+    this.protectedSequence = this.#newestProtects;
+    this.#newestProtects = Math.min(
+      this.#chain.sequence,
+      sequenceOf(this.#lastPoint.address),
+      sequenceOf(this.#lastCommit),
+    );
     this.#segments.release(superblock.number);
   }
 }

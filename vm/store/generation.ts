@@ -1,0 +1,54 @@
+/** What the journal takes and gives: plain values, no behaviour. */
+import type { GenerationKind } from './record.ts';
+
+export interface OpenOptions {
+  write: boolean;
+  /** The wall clock in ms, or a function that reads it. Shown to people, never decides anything. */
+  wallClockMs: number | (() => number);
+  /** Random bytes for the journal id and the salt of this mount. */
+  random: (bytes: number) => Uint8Array;
+  /** With 'manual' a full journal is refused and nothing is let go of; default 'automatic'. */
+  retention?: 'automatic' | 'manual';
+}
+
+export interface Generation {
+  number: number;
+  parent: number | null;
+  wallMs: number;
+  /** Powered-on time summed over all commits. */
+  journalMs: number;
+  kind: GenerationKind;
+  /** Pages this commit wrote or dropped, and bytes it appended to the journal. */
+  pages: number;
+  bytes: number;
+  label: string | null;
+  pinned: boolean;
+  knownGood: boolean;
+  verified: boolean;
+  /** The change log position when it was made: changes(from) starts with what came after. */
+  changes: number;
+  meta: Uint8Array;
+}
+
+export interface PageWrite {
+  /** space * 2^40 + page; spaces 0 and 1. */
+  page: number;
+  /** PAGE_BYTES bytes; null drops the page. */
+  bytes: Uint8Array | null;
+}
+
+export interface Batch {
+  pages: readonly PageWrite[];
+  wallMs: number;
+  journalMs: number;
+  label?: string | null;
+  kind?: GenerationKind;
+  /** Up to 256 bytes of the caller's, kept in the record. */
+  meta?: Uint8Array;
+}
+
+export interface PagePlace {
+  page: number;
+  offsetBytes: number;
+  checksum: number;
+}
