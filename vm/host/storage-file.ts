@@ -212,6 +212,12 @@ function isBlockDevice(path: string): boolean {
 
 function fileBytes(path: string, fd: number): number {
   const found = fstatSync(fd);
+  if (found.isDirectory() || found.isCharacterDevice() || found.isFIFO()) {
+    throw new StoreError(
+      'NOT_A_JOURNAL',
+      `Cannot open journal "${path}": found no file or block device there`,
+    );
+  }
   if (!found.isBlockDevice()) return found.size;
   const name = basename(realpathSync(path));
   return Number(readFileSync(`/sys/class/block/${name}/size`, 'utf8')) * SECTOR_BYTES;

@@ -33,6 +33,7 @@ import {
   unitBodyOffset,
 } from './format.ts';
 import { type FormatOptions, formatJournal } from './format-journal.ts';
+import type { Batch, Generation, OpenOptions, PagePlace, PageWrite } from './generation.ts';
 import { LogWriter } from './log-writer.ts';
 import { type Marks, marksPage, NO_MARKS, readMarks, writeMarks } from './marks.ts';
 import {
