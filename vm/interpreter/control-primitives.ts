@@ -277,8 +277,8 @@ function setTimer(vm: Interpreter, receiver: Oop, semaphore: Oop, deadline: numb
 }
 
 /**
- * primitiveUnhandledError: process, Context or nil, description. Suspends the process and tells the
- * host; what it answers is what the debugger proceeds with.
+ * primitiveUnhandledError: process (nil: the running one), Context or nil, description. Suspends the
+ * process and tells the host; what it answers is what the debugger proceeds with.
  */
 function unhandledError(vm: Interpreter, _receiver: Oop, args: number, count: number): Oop {
   const { scheduler, stack, memory } = vm;
@@ -286,7 +286,7 @@ function unhandledError(vm: Interpreter, _receiver: Oop, args: number, count: nu
   const process = stack[args]!;
   const context = stack[args + 1]!;
   const description = textOf(memory, stack[args + 2]!);
-  if (process !== scheduler.active) return fail(vm, PRIM_ERROR.badArgument);
+  if (process !== scheduler.active && process !== vm.nil) return fail(vm, PRIM_ERROR.badArgument);
   vm.stopForHost(isContext(vm, context) ? context : vm.currentContext, description);
   return vm.nil;
 }

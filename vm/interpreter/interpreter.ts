@@ -218,6 +218,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   run(): RunResult {
     this.#loadActive();
     this.#sliceStart = this.host.nowMicroseconds();
+    this.ticks = 0;
     for (;;) {
       const result = this.#safepoint();
       if (result !== null) return result;
@@ -420,6 +421,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     if (memory.needsScavenge()) {
       Atomics.and(H, CONTROL.interrupt, ~INTERRUPT.scavenge);
       memory.scavenge();
+      if (this.currentContext !== 0 && memory.takeLowSpace()) this.#sendToTop('outOfMemory');
     }
     const bits = Atomics.load(H, CONTROL.interrupt);
     if ((bits & INTERRUPT.timer) !== 0) Atomics.and(H, CONTROL.interrupt, ~INTERRUPT.timer);
@@ -447,17 +449,26 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   /**
    * A process whose Contexts take more than the limit is sent stackOverflow; it gets an eighth more
-   * room for handling that, and the limit back when its stack is small again.
+   * room for handling that, and the limit back when its stack is small again. One that needs twice the
+   * limit is stopped without asking it.
    */
   #measureSpilled(): void {
-    const { memory } = this;
     this.#measures = false;
     this.savedFrames = 0;
     const bytes = frames.chainBytes(this, this.currentContext, this.#spilledBytesMax);
     if (bytes <= this.#spilledBytesLimit) this.#spilledBytesMax = this.#spilledBytesLimit;
     if (bytes <= this.#spilledBytesMax) return;
     this.#spilledBytesMax += this.#spilledBytesLimit / 8;
-    const selector = memory.internSymbol('stackOverflow');
+    if (this.#spilledBytesMax > this.#spilledBytesLimit * 2) {
+      this.#stopActive(this.currentContext, 'StackOverflow: even what handles it recurses');
+      return;
+    }
+    this.#sendToTop('stackOverflow');
+  }
+
+  /** Tells the Context that would run next; what is sent runs in its process, before it. */
+  #sendToTop(text: string): void {
+    const selector = this.memory.internSymbol(text);
     this.#isRunning = true;
     this.#settle(this.#sendSymbol(this.currentContext, selector, [], this.currentContext));
     this.#isRunning = false;
