@@ -7,13 +7,15 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const NODE_LIBRARIES = ['libatomic1', 'libstdc++6'];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'node_modules', '.palimpsest-lock');
+const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
 const lockHash = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
@@ -29,16 +31,18 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
     process.stderr.write(`Cannot install npm packages: npm install ended with ${reason}\n`);
     process.exit(1);
   }
+  // npm puts this link before the machine's own Node, but it cannot start on a bare Debian.
+  rmSync(join(root, 'node_modules', '.bin', 'node'), { force: true });
+  if (!existsSync(node)) {
+    process.stderr.write(
+      `Cannot start Node 26: found a ${process.platform} ${process.arch} host, wanted Linux on x64 or arm64\n`,
+    );
+    process.exit(1);
+  }
+  ensureLibraries();
   writeFileSync(stamp, lockHash);
 }
 
-const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
-if (!existsSync(node)) {
-  process.stderr.write(
-    `Cannot start Node 26: found a ${process.platform} ${process.arch} host, wanted Linux on x64 or arm64\n`,
-  );
-  process.exit(1);
-}
 const [script, ...rest] = process.argv.slice(2);
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, script), ...rest], {
   stdio: 'inherit',
@@ -47,3 +51,23 @@ const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, s
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 process.on('SIGINT', () => {});
 child.on('exit', (status, signal) => process.exit(status ?? 128 + constants.signals[signal]));
+
+/** A bare Debian lacks libraries the pinned Node is linked with; without them nothing else runs. */
+function ensureLibraries() {
+  const starts = () => spawnSync(node, ['--version']).status === 0;
+  if (starts()) return;
+  const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...NODE_LIBRARIES];
+  const isRoot = process.getuid() === 0;
+  if (isRoot || spawnSync('sudo', ['-n', 'true']).status === 0) {
+    process.stderr.write(`Installing ${NODE_LIBRARIES.join(' and ')}, which Node 26 needs\n`);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    for (const command of [['apt-get', 'update'], install]) {
+      const [name, ...args] = isRoot ? command : ['sudo', '-n', ...command];
+      spawnSync(name, args, { stdio: ['ignore', 'ignore', 2], env });
+    }
+    if (starts()) return;
+  }
+  const why = spawnSync(node, ['--version'], { encoding: 'utf8' }).stderr.trim();
+  process.stderr.write(`Cannot start Node 26: ${why}; run as root: ${install.join(' ')}\n`);
+  process.exit(1);
+}
