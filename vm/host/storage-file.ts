@@ -233,7 +233,11 @@ function findJournal(
   if (wholeBytes < PAGE_BYTES) return whole;
   readSync(fd, block, 0, PAGE_BYTES, 0);
   if (hasJournalMagic(block)) return whole;
-  return readPartition(block, JOURNAL_PARTITION) ?? whole;
+  const partition = readPartition(block, JOURNAL_PARTITION);
+  if (partition === null) return whole;
+  // An image that was cut off ends before its table says.
+  const { baseBytes, sizeBytes } = partition;
+  return { baseBytes, sizeBytes: Math.max(0, Math.min(sizeBytes, wholeBytes - baseBytes)) };
 }
 
 /** Place and size of a primary partition in a master boot record, or null. */
