@@ -3,11 +3,13 @@
  * enough to use closures, ensure:, processes and semaphores, and a clock that a test can move. What is
  * tested is the machine; the class library has its own tests.
  */
-import { bareDefinitions, bareHeap } from '../bootstrap/bare.ts';
-import type { ClassDefinition } from '../bootstrap/class-builder.ts';
+import { bareDefinitions } from '../bootstrap/bare.ts';
+import { buildClasses, type ClassDefinition } from '../bootstrap/class-builder.ts';
+import { fillSpecialObjects } from '../bootstrap/special-objects.ts';
 import { compileDoIt } from '../compiler/compiler.ts';
-import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
+import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import { compileIntoClass, installMethod } from '../objects/installer.ts';
+import { PAGE_BYTES } from '../objects/layout.ts';
 import { bindingOf, declareGlobal, imageScope } from '../objects/scope.ts';
 import { SHAPE, SPECIAL } from '../objects/well-known.ts';
 import { PRIMITIVES } from '../primitives/table.ts';
@@ -30,7 +32,8 @@ const KERNEL: Readonly<Record<string, readonly string[]>> = {
     'perform: s withArguments: a <primitive: 84> ^ #badPerform',
     'perform: s withArguments: a inSuperclass: c <primitive: 100> ^ #badPerform',
     'withArgs: a executeMethod: m <primitive: 188> ^ #badExecute',
-    'become: other <primitive: 128> ^ #cannotBecome',
+    'become: other ^ { self } exchange: { other }',
+    'exchange: others <primitive: 128> ^ #cannotBecome',
     'doesNotUnderstand: m ^ Log add: m selector; yourself',
     'mustBeBoolean ^ false',
     "stop: text <primitive: 'primitiveUnhandledError' module: 'Palimpsest'>",
@@ -170,6 +173,15 @@ export interface Stop {
   description: string;
 }
 
+export type MachineOptions = Partial<InterpreterOptions> & {
+  /** Words of eden before a scavenge. */
+  edenWords?: number;
+  /** Whether other threads may see the heap. */
+  isShared?: boolean;
+};
+
+const REGION_MIB = 256;
+
 export class Machine {
   readonly memory: ObjectMemory;
   readonly classes: Map<string, Oop>;
@@ -181,16 +193,21 @@ export class Machine {
   /** Microseconds the clock moves at each look at it. */
   tickMicroseconds = 0;
 
-  constructor(options: Partial<InterpreterOptions> & { edenWords?: number; mib?: number } = {}) {
-    const { edenWords, mib, ...interpreterOptions } = options;
-    const definitions = [...bareDefinitions(), ...TEST_CLASSES.map(definition)];
-    const { memory, classes } = bareHeap({
-      definitions,
+  constructor(options: MachineOptions = {}) {
+    const { edenWords, isShared, ...interpreterOptions } = options;
+    const bytes = REGION_MIB * 2 ** 20;
+    this.memory = new ObjectMemory({
+      heap: new Int32Array(
+        isShared === true ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes),
+      ),
+      cards: new Uint8Array(bytes / PAGE_BYTES),
       ...(edenWords === undefined ? {} : { edenWords }),
-      ...(mib === undefined ? {} : { mib }),
     });
-    this.memory = memory;
-    this.classes = classes;
+    const { memory } = this;
+    memory.initializeEmpty();
+    const definitions = [...bareDefinitions(), ...TEST_CLASSES.map(definition)];
+    this.classes = buildClasses(memory, definitions);
+    fillSpecialObjects(memory, this.classes);
     declareGlobal(memory, 'Log', memory.nil);
     for (const [name, methods] of Object.entries(KERNEL)) this.define(name, ...methods);
     this.define('FullBlockClosure', ...CLOSURE_METHODS);

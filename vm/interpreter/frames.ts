@@ -27,7 +27,7 @@ const BLOCK_NESTING_MAX = 1000;
 
 /** A Context for a frame that goes on living: for closures and thisContext. */
 export function newLiveContext(vm: Interpreter, code: Code, base: number, receiver: Oop): Oop {
-  const context = vm.memory.instantiate(SHAPE.Context, CONTEXT.tempsFirst + code.frameWords);
+  const context = vm.instantiate(SHAPE.Context, CONTEXT.tempsFirst + code.frameWords);
   const at = context + HEADER_WORDS;
   vm.H[at + CONTEXT.sender] = (base << 1) | 1;
   vm.H[at + CONTEXT.method] = code.method;
@@ -54,10 +54,7 @@ export function saveFrame(
   const count = sp - base + 1;
   let saved = context;
   if (saved === 0 || memory.slotCount(saved) < CONTEXT.tempsFirst + count) {
-    saved = memory.instantiate(
-      SHAPE.Context,
-      CONTEXT.tempsFirst + Math.max(code.frameWords, count),
-    );
+    saved = vm.instantiate(SHAPE.Context, CONTEXT.tempsFirst + Math.max(code.frameWords, count));
   }
   const at = saved + HEADER_WORDS;
   const temps = at + CONTEXT.tempsFirst;
@@ -143,7 +140,7 @@ export function push(vm: Interpreter, context: Oop, value: Oop): boolean {
 export function newContext(vm: Interpreter, method: Oop, receiver: Oop, args: readonly Oop[]): Oop {
   const { memory } = vm;
   const code = vm.methods.codeOf(method);
-  const context = memory.instantiate(SHAPE.Context, CONTEXT.tempsFirst + code.frameWords);
+  const context = vm.instantiate(SHAPE.Context, CONTEXT.tempsFirst + code.frameWords);
   memory.store(context, CONTEXT.pc, code.contextPc(code.startPc));
   memory.store(context, CONTEXT.stackp, (code.numTemps << 1) | 1);
   memory.store(context, CONTEXT.method, method);

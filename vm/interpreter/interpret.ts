@@ -121,7 +121,9 @@ export function interpret(
   const cards = vm.cards;
 
   activation: for (;;) {
+    // biome-ignore lint/suspicious/noConfusingLabels: two ways out of the switch, without flags
     send: {
+      // biome-ignore lint/suspicious/noConfusingLabels: as above
       test: {
         const op = bytes[pc++]!;
         switch (op) {
@@ -766,7 +768,7 @@ export function interpret(
             {
               const size = bytes[pc]! & 0x7f;
               const pops = bytes[pc++]! > 0x7f;
-              const array = vm.memory.instantiate(SHAPE.Array, size);
+              const array = vm.instantiate(SHAPE.Array, size);
               if (pops) {
                 sp -= size;
                 for (let i = 0; i < size; i++) H[array + HEADER_WORDS + i] = stack[sp + 1 + i]!;

@@ -19,6 +19,7 @@
  * safepoint are visited by the scavenger (extraRoots).
  */
 import { debug } from '../base/debug.ts';
+import { MemoryError } from '../memory/memory-error.ts';
 import type { ObjectMemory, Oop, Visit } from '../memory/object-memory.ts';
 import {
   CARD_BOTH,
@@ -255,6 +256,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.unwinding = UNWIND.none;
     this.ensureBase = 0;
     this.#counters.unwinds++;
+    if (this.savedFrames * CONTEXT_BYTES_MIN > this.#spilledBytesMax / 8) this.#measures = true;
     if (this.savedFirst !== 0) {
       this.memory.store(this.savedLast, CONTEXT.sender, this.baseSender);
       this.currentContext = this.savedFirst;
@@ -560,11 +562,17 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     return stops;
   }
 
+  /** As the memory's; the space that unwinding needs was kept free, so 0 is no answer here. */
+  instantiate(shape: number, slots: number): Oop {
+    const oop = this.memory.instantiate(shape, slots);
+    if (oop === 0) throw new MemoryError('HEAP_FULL', 'Cannot go on: the heap is full');
+    return oop;
+  }
+
   /** The value stack or the JavaScript stack is used up: the stack spills into Contexts. */
   overflow(): void {
     this.unwinding = UNWIND.save;
     this.#counters.overflows++;
-    if (this.savedFrames * CONTEXT_BYTES_MIN > this.#spilledBytesMax / 8) this.#measures = true;
   }
 
   saveFrame(code: Code, base: number, sp: number, pc: number, context: Oop, receiver: Oop): void {
@@ -585,7 +593,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   newClosure(block: Oop, copied: number, receiver: Oop, outer: Oop, from: number): Oop {
     const { H, stack, memory } = this;
-    const closure = memory.instantiate(SHAPE.FullBlockClosure, CLOSURE.copiedFirst + copied);
+    const closure = this.instantiate(SHAPE.FullBlockClosure, CLOSURE.copiedFirst + copied);
     const at = closure + HEADER_WORDS;
     const code = memory.follow(block);
     H[at + CLOSURE.outerContext] = outer;
@@ -755,7 +763,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     if (!isCompiledCode(memory, method)) return this.#notUnderstood(receiver, selector);
     const code = this.methods.codeOf(method);
     if (code.numArgs !== 1 || code.defect !== null) return this.#notUnderstood(receiver, selector);
-    const message = memory.instantiate(SHAPE.Message, MESSAGE.lookupClass + 1);
+    const message = this.instantiate(SHAPE.Message, MESSAGE.lookupClass + 1);
     memory.store(message, MESSAGE.selector, selector);
     memory.store(message, MESSAGE.args, this.#argumentArray(base, count));
     memory.store(message, MESSAGE.lookupClass, classOop);
@@ -793,7 +801,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   }
 
   #argumentArray(base: number, count: number): Oop {
-    const array = this.memory.instantiate(SHAPE.Array, count);
+    const array = this.instantiate(SHAPE.Array, count);
     for (let i = 0; i < count; i++) this.memory.store(array, i, this.stack[base + i]!);
     return array;
   }
@@ -895,7 +903,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     const context = frames.newContext(this, method, receiver, args);
     const classOop = memory.special(SPECIAL.classProcess);
     const shape = memory.fetch(classOop, BEHAVIOR.shape) >> 1;
-    const process = memory.instantiate(shape, memory.shapes.fixed[shape] ?? 0);
+    const process = this.instantiate(shape, memory.shapes.fixed[shape] ?? 0);
     memory.store(process, PROCESS.suspendedContext, context);
     memory.store(process, PROCESS.priority, (options.priority << 1) | 1);
     memory.store(process, PROCESS.name, memory.newString(options.name));
