@@ -6,7 +6,7 @@
  * state; it installs build tools. Lists and caches of both lie in our cache: the machine's apt
  * configuration, lists and foreign architectures stay as they are, and fetching needs no root.
  */
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AptSource,
@@ -132,6 +132,8 @@ async function writeConfiguration(
   const sourcesFile = join(dir, 'parts', 'debian.sources');
   const stampFile = join(dir, 'lists.stamp');
   if (!(await pathExists(sourcesFile)) || (await readFile(sourcesFile, 'utf8')) !== text) {
+    // Lists of other mirrors are no lists of these.
+    await rm(stampFile, { force: true });
     await writeFileAtomic(sourcesFile, text);
   }
   const file = join(dir, 'apt.conf');
