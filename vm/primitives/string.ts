@@ -11,12 +11,13 @@ import {
   type PrimitiveContext,
 } from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
-import { FORMAT, HEADER_WORDS } from '../objects/layout.ts';
+import { CHAR0, FORMAT, HEADER_WORDS } from '../objects/layout.ts';
 import { SHAPE } from '../objects/well-known.ts';
 import {
   fail,
   formatBits,
   isBytes,
+  isCharacter,
   isReadOnly,
   isSmallInteger,
   isString,
@@ -72,12 +73,19 @@ export function hashUnits(points: Uint8Array | Uint32Array): number {
   return (hash ^ (hash >>> 29)) & 0x1fffffff;
 }
 
-/** primitiveStringIndexOf(string, sub, start): 1-based index of `sub` at or after start, or 0. */
+/**
+ * primitiveStringIndexOf(string, sub, start): 1-based index of `sub`, a String or a Character, at or
+ * after start, or 0.
+ */
 export const stringIndexOf: Primitive = ofOperands(3, (vm, string, sub, start) => {
   if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);
-  if (!hasUnits(vm, sub) || !isSmallInteger(start)) return fail(vm, PRIM_ERROR.badArgument);
+  const isOne = isCharacter(vm, sub);
+  if (!isOne && !hasUnits(vm, sub)) return fail(vm, PRIM_ERROR.badArgument);
+  if (!isSmallInteger(start)) return fail(vm, PRIM_ERROR.badArgument);
   const from = Math.max(0, (start >> 1) - 1);
-  return smallInteger(indexOfUnits(units(vm, string), units(vm, sub), from) + 1);
+  const text = units(vm, string);
+  if (isOne) return smallInteger(text.indexOf((sub - CHAR0) >> 1, from) + 1);
+  return smallInteger(indexOfUnits(text, units(vm, sub), from) + 1);
 });
 
 /** 0-based index of `sub` in `text` at or after `from`; -1 when absent or when `sub` is empty. */

@@ -53,6 +53,8 @@ describe('String primitives', () => {
     expect(vm.answer('primitiveStringIndexOf', 'a', '', 1)).toBe(0);
     expect(vm.answer('primitiveStringIndexOf', 'a', 'aa', 1)).toBe(0);
     expect(vm.answer('primitiveStringIndexOf', 'a', 3, 1)).toEqual(BAD_ARGUMENT);
+    expect(vm.answer('primitiveStringIndexOf', 'banana', vm.character('n'), 4)).toBe(5);
+    expect(vm.answer('primitiveStringIndexOf', 'banana', vm.character('λ'), 1)).toBe(0);
   });
 
   test('one Symbol for one text', () => {
