@@ -82,6 +82,8 @@ export interface ObjectMemoryOptions {
   cards: Uint8Array;
   /** Words of eden in use before a scavenge is asked for; tests make it small. */
   edenWords?: number;
+  /** Words old space may grow to; the rest of the region when left out. */
+  oldWordsMax?: number;
 }
 
 /** Objects of more words than this are made in old space at once. */
@@ -102,6 +104,10 @@ export class ObjectMemory {
   specials: Oop = 0;
 
   edenNext = EDEN_START;
+  /** Old space may not grow beyond this word. */
+  readonly oldEnd: number;
+  /** After a scavenge that leaves old space beyond this word, space is low: see takeLowSpace. */
+  #lowSpaceAt: number;
   /** Allocation beyond this asks for a scavenge. */
   edenLimit: number;
   /** 0: half A holds the survivors, 1: half B. */
@@ -132,6 +138,9 @@ export class ObjectMemory {
     this.F = new Float64Array(heap.buffer, heap.byteOffset, heap.length / 2);
     this.cards = cards;
     this.edenLimit = EDEN_START + edenWords;
+    this.oldEnd = Math.min(heap.length, OLD_START + (options.oldWordsMax ?? heap.length));
+    const spare = Math.max(2 * SCAVENGE_HEADROOM_WORDS, (this.oldEnd - OLD_START) / 8);
+    this.#lowSpaceAt = this.oldEnd - spare;
   }
 
   /** Starts on a heap that has a root page. */
@@ -295,12 +304,17 @@ export class ObjectMemory {
     return oop;
   }
 
-  /** As `instantiate`, in old space: for what must never move. */
+  /**
+   * As `instantiate`, in old space: for what must never move. Objects of up to 256 KiB may use what
+   * is kept free for scavenges; a MemoryError says that even that is gone.
+   */
   instantiateOld(shape: number, slots: number, format = -1, oddBytes = 0): Oop {
     const words = slots <= BODY_WORDS_MIN ? 4 : (HEADER_WORDS + 1 + slots) & ~1;
     const prefix = slots >= SLOTS_LARGE ? 2 : 0;
-    const end = this.oldLimit + words + prefix;
-    if (end > this.H.length - SCAVENGE_HEADROOM_WORDS) return 0;
+    if (slots > YOUNG_BODY_WORDS_MAX) {
+      const end = this.oldLimit + words + prefix;
+      if (end > this.oldEnd - SCAVENGE_HEADROOM_WORDS) return 0;
+    }
     const start = this.allocateOldWords(words + prefix);
     if (prefix !== 0) this.#writePrefix(start, slots);
     this.#initialize(start + prefix, words, shape, slots, format, oddBytes);
@@ -377,8 +391,8 @@ export class ObjectMemory {
   allocateOldWords(words: number, cardBits: number = CARD_BOTH): number {
     const start = this.oldLimit;
     const end = start + words;
-    if (end > this.H.length) {
-      const mib = Math.round(this.H.length / 2 ** 18);
+    if (end > this.oldEnd) {
+      const mib = Math.round((this.oldEnd - OLD_START) / 2 ** 18);
       throw new MemoryError(
         'HEAP_FULL',
         `Cannot keep a new object: the heap's ${mib} MiB are full; go back to an earlier generation`,
@@ -542,6 +556,17 @@ export class ObjectMemory {
     return (
       debug.gcStress || this.edenNext > this.edenLimit || this.interruptHas(INTERRUPT.scavenge)
     );
+  }
+
+  /**
+   * Whether old space has become so full that the running process must be told. True once for each
+   * halving of what is left, so that handling the error has room.
+   */
+  takeLowSpace(): boolean {
+    if (this.oldLimit <= this.#lowSpaceAt) return false;
+    const last = this.oldEnd - SCAVENGE_HEADROOM_WORDS;
+    this.#lowSpaceAt = Math.max(this.oldLimit, (this.oldLimit + last) / 2);
+    return true;
   }
 
   interruptHas(bit: number): boolean {
