@@ -102,7 +102,7 @@ export function bareDefinitions(): ClassDefinition[] {
 
 /** A heap of `mib` MiB with these classes. */
 export function bareHeap(
-  options: { mib?: number; edenWords?: number; definitions?: readonly ClassDefinition[] } = {},
+  options: EmptyOptions & { definitions?: readonly ClassDefinition[] } = {},
 ): { memory: ObjectMemory; classes: Map<string, Oop> } {
   const memory = emptyMemory(options);
   memory.initializeEmpty();
@@ -111,12 +111,19 @@ export function bareHeap(
   return { memory, classes };
 }
 
+/** `mib`: size of the region; the others as in ObjectMemoryOptions. */
+export interface EmptyOptions {
+  mib?: number;
+  edenWords?: number;
+  oldWordsMax?: number;
+}
+
 /** An ObjectMemory over a region of zeros, 256 MiB unless told. */
-export function emptyMemory(options: { mib?: number; edenWords?: number } = {}): ObjectMemory {
-  const words = (options.mib ?? 256) * 2 ** 18;
+export function emptyMemory({ mib = 256, ...options }: EmptyOptions = {}): ObjectMemory {
+  const words = mib * 2 ** 18;
   return new ObjectMemory({
     heap: new Int32Array(words),
     cards: new Uint8Array(words / PAGE_WORDS),
-    ...(options.edenWords === undefined ? {} : { edenWords: options.edenWords }),
+    ...options,
   });
 }

@@ -136,6 +136,27 @@ describe('ObjectMemory.instantiate()', () => {
     expect(memory.checkHeap()).toEqual([]);
   });
 
+  test('says a few times that space is low, with room to handle it each time', () => {
+    const { memory } = bareHeap({ mib: 256 });
+    const told: number[] = [];
+    for (let i = 0; i < 5000 && memory.instantiateOld(SHAPE.Array, 8000) !== 0; i++) {
+      if (memory.takeLowSpace()) told.push(memory.oldEnd - memory.oldLimit);
+      if (memory.oldEnd - memory.oldLimit < 100_000) break;
+    }
+    expect(told.length).toBeGreaterThan(2);
+    expect(told.length).toBeLessThan(14);
+    told.reduce((before, now) => {
+      expect(before - now).toBeGreaterThan(2 ** 20);
+      return now;
+    });
+  });
+
+  test('old space ends where the options say', () => {
+    const limited = bareHeap({ mib: 256, oldWordsMax: 2 ** 24 }).memory;
+    expect(limited.instantiate(SHAPE.Array, 2 ** 23)).toBe(0);
+    expect(bareHeap({ mib: 256 }).memory.instantiate(SHAPE.Array, 2 ** 23)).not.toBe(0);
+  });
+
   test('a heap too full to tenure stops with one sentence', () => {
     const { memory } = bareHeap({ mib: 192 });
     let kept = memory.nil;

@@ -139,7 +139,7 @@ export class ObjectMemory {
     this.cards = cards;
     this.edenLimit = EDEN_START + edenWords;
     this.oldEnd = Math.min(heap.length, OLD_START + (options.oldWordsMax ?? heap.length));
-    const spare = Math.max(2 * SCAVENGE_HEADROOM_WORDS, (this.oldEnd - OLD_START) / 8);
+    const spare = Math.max(1.25 * SCAVENGE_HEADROOM_WORDS, (this.oldEnd - OLD_START) / 16);
     this.#lowSpaceAt = this.oldEnd - spare;
   }
 
@@ -560,12 +560,13 @@ export class ObjectMemory {
 
   /**
    * Whether old space has become so full that the running process must be told. True once for each
-   * halving of what is left, so that handling the error has room.
+   * halving of what is left (at least 4 MiB), so that handling the error has room.
    */
   takeLowSpace(): boolean {
     if (this.oldLimit <= this.#lowSpaceAt) return false;
     const last = this.oldEnd - SCAVENGE_HEADROOM_WORDS;
-    this.#lowSpaceAt = Math.max(this.oldLimit, (this.oldLimit + last) / 2);
+    const step = Math.max((last - this.oldLimit) / 2, SCAVENGE_HEADROOM_WORDS / 8);
+    this.#lowSpaceAt = this.oldLimit + step;
     return true;
   }
 
