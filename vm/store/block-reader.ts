@@ -25,6 +25,7 @@ export class BlockReader {
   relocate: (address: number) => Pointer | null = () => null;
   /** Blocks fetched from the storage since the start; for tests and statistics. */
   reads = 0;
+  #relocating = false;
   readonly #scratch: Uint8Array;
   readonly #nodes = new Map<number, Uint8Array>();
 
@@ -44,7 +45,15 @@ export class BlockReader {
     ) {
       return stays;
     }
-    const moved = this.relocate(pointer.address);
+    // The relocation tree itself is never relocated: its nodes are where they were written.
+    if (this.#relocating) return stays;
+    this.#relocating = true;
+    let moved: Pointer | null;
+    try {
+      moved = this.relocate(pointer.address);
+    } finally {
+      this.#relocating = false;
+    }
     if (moved === null) return stays;
     const there = this.segments.offsetOf(moved.address);
     return there === undefined ? null : { offsetBytes: there, checksum: moved.checksum };

@@ -74,6 +74,8 @@ interface Loaded {
 }
 
 const LOADED_MAX = 64;
+/** Entries of a delta that fit into a record whatever they are (17 bytes each at most). */
+const ENTRIES_SURELY_FIT = 160;
 /** Change pages that may wait for the next record: bounds what opening follows. */
 const PENDING_CHANGES_MAX = 64;
 
@@ -115,8 +117,10 @@ export class Journal {
     this.notices = found.notices;
     this.#manual = options.retention === 'manual';
     this.#head = { record: found.record, pointer: recordPointer(found) };
-    this.#reader.relocate = (address) =>
-      tableFind(this.#reader, this.#head.record.state, TREE.relocations, address);
+    this.#reader.relocate = (address) => {
+      const key = this.#segments.relocationKey(address);
+      return tableFind(this.#reader, this.#head.record.state, TREE.relocations, key);
+    };
     this.#changePages = found.record.changePages;
     this.#takeChanges(found);
     this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
@@ -671,7 +675,10 @@ export class Journal {
     } catch (full) {
       if (!(full instanceof StoreError) || full.code !== 'JOURNAL_FULL' || this.#manual) throw full;
       try {
-        this.maintain(journalMs, blocks + foldBlocksMax(keys) + this.#segments.slots);
+        this.maintain(
+          journalMs,
+          blocks + foldBlocksMax(keys, this.#head.record.state) + this.#segments.slots,
+        );
       } catch (error) {
         // Vacuum could not (say, an old page is unreadable): what counts is whether it fits now.
         if (!(error instanceof StoreError) || this.#writer?.failed) throw error;
@@ -682,13 +689,17 @@ export class Journal {
 
   #ensureRoom(action: string, blocks: number, keys: readonly number[], reserve: number): void {
     const free = this.#writer?.blocksFree(reserve) ?? 0;
-    const delta = this.#head.record.state.delta.size + this.#pending.size + 1;
-    const overhead = 8 + Math.ceil(blocks / 128);
-    // The cheap bound first: a fold writes at most a path of nodes for each key.
-    let needed = blocks + overhead + 6 * (keys.length + delta);
-    if (needed > free) {
-      const all = [...this.#head.record.state.delta.keys(), ...this.#pending.keys(), ...keys];
-      needed = blocks + overhead + foldBlocksMax(all);
+    const { state } = this.#head.record;
+    const entries = state.delta.size + this.#pending.size + 1 + keys.length;
+    const overhead = 4 + Math.ceil(blocks / 128);
+    let needed = blocks + overhead;
+    // A delta this short fits into any record; else the cheap bound first: a path for each key.
+    if (entries > ENTRIES_SURELY_FIT) {
+      needed += 6 * entries;
+      if (needed > free) {
+        const all = [...state.delta.keys(), ...this.#pending.keys(), ...keys];
+        needed = blocks + overhead + 6 + foldBlocksMax(all, state);
+      }
     }
     if (needed <= free) return;
     throw new StoreError(
@@ -723,8 +734,8 @@ export class Journal {
   ): Generation {
     const writer = this.#writer as LogWriter;
     let state = tables;
-    const record: CommitRecord = { ...fields, bytes: 0, changePages: this.#changePages, state };
-    const overhead = recordOverhead(record);
+    const start = { ...fields, bytes: 0, changePages: this.#changePages };
+    const overhead = recordOverhead({ ...start, state });
     let delta = encodeDelta(
       state.delta,
       writer.pointSequence(),
@@ -732,13 +743,13 @@ export class Journal {
     );
     if (!delta) {
       state = foldTables(this.#reader, state, (number, bytes) => writer.append(number, bytes));
-      record.state = state;
     }
     // A record beside a long block list gets a unit of its own, maybe in the next segment.
     if (overhead + (delta?.bytes.length ?? 0) > writer.bodyRoom()) writer.closeUnit(UNIT.pages);
     delta = encodeDelta(state.delta, writer.pointSequence(), writer.bodyRoom() - overhead);
     assert(delta !== null, 'a record fits');
-    record.bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
+    const bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
+    const record: CommitRecord = { ...start, bytes, state };
     const encoded = delta;
     const pointer = writer.point(UNIT.commit, recordNumber(record.generation), (block, offset) =>
       writeRecord(block, offset, record, encoded),

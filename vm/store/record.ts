@@ -19,6 +19,7 @@ import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, getUint64, setUint64, viewOf } from '../base/bytes.ts';
 import type { Pointer } from './block-reader.ts';
 import { addressOf, getAddress, sequenceOf, setAddress, slotOf } from './format.ts';
+import { StoreError } from './store-error.ts';
 import type { TreeRoot } from './tree.ts';
 
 /** The trees of a record. Spaces keep their own number; space 2 is volatile and never stored. */
@@ -60,7 +61,8 @@ export interface CommitRecord {
   changePages: number;
   label: string | null;
   meta: Uint8Array;
-  state: TableState;
+  /** Reading it may throw GENERATION_UNREADABLE: what was stored is taken apart at first use. */
+  readonly state: TableState;
 }
 
 /** Cuts a label to what a record holds, at a character. */
@@ -184,12 +186,9 @@ export function readRecord(
   const reader = new ByteReader(block, offset + fixed);
   const label = new TextDecoder().decode(reader.raw(labelLength));
   const meta = reader.raw(metaLength);
-  const delta = readDelta(
-    new ByteReader(block, reader.position, reader.position + deltaLength),
-    view.getUint16(62, true),
-    sequence,
-  );
-  if (!delta) return null;
+  const deltaReader = new ByteReader(block, reader.position, reader.position + deltaLength);
+  const groups = view.getUint16(62, true);
+  let state: TableState | null = null;
   return {
     generation,
     parent: parent === NO_PARENT ? null : parent,
@@ -202,7 +201,11 @@ export function readRecord(
     changePages: getUint64(view, 48),
     label: label === '' ? null : label,
     meta,
-    state: { roots, delta },
+    // Listing generations needs no tables: the delta is taken apart when they are first used.
+    get state(): TableState {
+      state ??= { roots, delta: readDelta(deltaReader, groups, sequence, generation) };
+      return state;
+    },
   };
 }
 
@@ -227,7 +230,8 @@ function readDelta(
   reader: ByteReader,
   groups: number,
   sequence: number,
-): Map<number, Pointer> | null {
+  generation: number,
+): Map<number, Pointer> {
   const delta = new Map<number, Pointer>();
   for (let group = 0; group < groups && !reader.failed; group++) {
     let key = reader.byte() * TREE_SPAN;
@@ -243,5 +247,9 @@ function readDelta(
       delta.set(key, { address, checksum: reader.uint32() });
     }
   }
-  return reader.failed ? null : delta;
+  if (!reader.failed) return delta;
+  throw new StoreError(
+    'GENERATION_UNREADABLE',
+    `Cannot read generation ${generation}: its record does not parse; use another generation`,
+  );
 }

@@ -21,6 +21,7 @@ import {
   sequenceOf,
   slotOf,
   UNIT,
+  UNIT_BLOCKS_MAX,
   type UnitHeader,
   unitBodyOffset,
 } from './format.ts';
@@ -76,7 +77,13 @@ export function recover(storage: Storage): Recovered {
   const notices: string[] = [];
   if (damaged > 0) notices.push(`${damaged} superblock copies are damaged`);
   for (const superblock of valid) {
-    const found = new ChainReader(storage, superblock).follow(notices);
+    const chain = new ChainReader(storage, superblock);
+    const found = chain.follow(notices);
+    if (found && chain.broken) {
+      notices.push('a segment header in the chain is damaged');
+      const further = new ChainReader(storage, newest).searchAll(notices);
+      if (further && further.head.header.sequence > found.head.header.sequence) return further;
+    }
     if (found) return found;
     notices.push(`superblock ${superblock.number} leads to no generation`);
   }
@@ -95,6 +102,8 @@ class ChainReader {
   readonly #superblock: Superblock;
   #segments: Segments;
   #chain: ChainSegment[] = [];
+  /** The chain ends at a segment that was flushed once, but whose header is gone. */
+  broken = false;
 
   constructor(storage: Storage, superblock: Superblock) {
     this.#storage = storage;
@@ -113,6 +122,7 @@ class ChainReader {
       this.#chain.push(next);
       this.#segments.use(next.physical, next.sequence);
     }
+    this.broken = this.#continuesBehind(this.#chain.at(-1) as ChainSegment);
     return this.#findTail(notices);
   }
 
@@ -123,7 +133,7 @@ class ChainReader {
     this.#segments = new Segments(segmentBytes, segmentCount);
     const all: ChainSegment[] = [];
     for (let physical = FIRST_SEGMENT; physical < segmentCount; physical++) {
-      const segment = this.#segmentAt(physical);
+      const segment = this.#segmentAt(physical) ?? this.#headlessAt(physical);
       if (segment) all.push(segment);
     }
     all.sort((a, b) => a.sequence - b.sequence);
@@ -155,6 +165,8 @@ class ChainReader {
       }
       slot += 1 + unit.header.blocks;
     }
+    // What was long enough retired is free, as it was for the writer after this superblock.
+    this.#segments.release(this.#superblock.number);
     return true;
   }
 
@@ -181,6 +193,51 @@ class ChainReader {
     return { physical, sequence: unit.header.sequence, header: unit.header, body };
   }
 
+  /**
+   * Whether the segment after the last of the chain holds a unit written after its header had been
+   * flushed. A torn header has none: then the power went before that flush.
+   */
+  #continuesBehind(last: ChainSegment): boolean {
+    const next = this.#headlessAt(last.body.nextPhysical);
+    return next !== null && next.sequence > last.sequence;
+  }
+
+  /** A segment whose header is unreadable, made out from its units; null when it was never flushed. */
+  #headlessAt(physical: number): ChainSegment | null {
+    if (physical < FIRST_SEGMENT || physical >= this.#segments.count) return null;
+    const base = physical * this.#segments.segmentBytes;
+    const window = this.#storage.allocate(SCAN_BYTES);
+    if (!tryRead(this.#storage, base, window)) return null;
+    const headers: (UnitHeader & { checksum: number })[] = [];
+    for (let slot = 1; slot < SCAN_BYTES / PAGE_BYTES; slot++) {
+      const block = window.subarray(slot * PAGE_BYTES, (slot + 1) * PAGE_BYTES);
+      const header = readUnitHeader(block, this.#segments.slots);
+      if (header && header.slot === slot) headers.push(header);
+    }
+    const first = headers[0];
+    const flushed = headers.some(
+      (header) =>
+        header.sequence === first?.sequence && sequenceOf(header.durable) === first.sequence,
+    );
+    if (!first || !flushed || first.mount < this.#superblock.mount) return null;
+    const checksum = first.slot === 1 ? first.previousUnitChecksum : 0;
+    return {
+      physical,
+      sequence: first.sequence,
+      header: { ...first, kind: UNIT.segment, blocks: 0, slot: 0, checksum },
+      body: {
+        nonce: this.#superblock.nonce,
+        physical,
+        nextPhysical: NO_SEGMENT,
+        previousSequence: 0,
+        previousPhysical: 0,
+        previousChecksum: 0,
+        previousEnd: this.#segments.slots,
+        wallMs: 0,
+      },
+    };
+  }
+
   #unitAt(physical: number, slot: number): FoundUnit | null {
     const offsetBytes = physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
     const block = this.#storage.allocate(PAGE_BYTES);
@@ -194,12 +251,15 @@ class ChainReader {
     for (let index = this.#chain.length - 1; index >= 0; ) {
       const segment = this.#chain[index] as ChainSegment;
       const limit = this.#chain[index + 1]?.body.previousEnd ?? this.#segments.slots;
-      const units = this.#scan(segment, 1, limit);
+      const units = this.#scan(segment, 1, limit, true);
       for (let at = units.length - 1; at >= 0; at--) {
         const unit = units[at] as FoundUnit;
         if (unit.header.kind !== UNIT.commit && unit.header.kind !== UNIT.change) continue;
         const found = this.#proved(unit) ? this.#headFrom(unit, index, notices) : null;
-        if (found) return found;
+        if (found) {
+          if (hasGap(units.slice(0, at + 1))) notices.push('part of the log is damaged');
+          return found;
+        }
         rejected++;
       }
       // Nothing here: its header names the last point written before it.
@@ -228,7 +288,7 @@ class ChainReader {
     if (!unit || unit.header.kind !== UNIT.commit) return null;
     const { blocks, sequence } = unit.header;
     const record = readRecord(unit.block, unitBodyOffset(blocks), sequence);
-    if (!record) return null;
+    if (!record || !parses(record)) return null;
     const last = this.#chain.at(-1) as ChainSegment;
     const inLast = index === this.#chain.length - 1;
     return {
@@ -280,21 +340,28 @@ class ChainReader {
     return true;
   }
 
-  /** The valid units of a segment from a slot on, as far as they follow each other. */
-  #scan(segment: ChainSegment, from: number, limit: number): FoundUnit[] {
+  /**
+   * The valid units of a segment from a slot on, as far as they follow each other. With `beyond` a
+   * damaged unit does not end the search: what was acknowledged after it must not be lost with it.
+   */
+  #scan(segment: ChainSegment, from: number, limit: number, beyond = false): FoundUnit[] {
     const units: FoundUnit[] = [];
     const base = segment.physical * this.#segments.segmentBytes;
     const window = this.#storage.allocate(SCAN_BYTES);
     let windowSlot = -1;
-    let before = from === 1 ? segment.header.checksum : -1;
+    let before = from === 1 && segment.header.checksum !== 0 ? segment.header.checksum : -1;
+    let skipped = 0;
     for (let slot = from; slot < limit; ) {
       if (windowSlot < 0 || slot >= windowSlot + SCAN_BYTES / PAGE_BYTES) {
         windowSlot = Math.min(slot, this.#segments.slots - SCAN_BYTES / PAGE_BYTES);
-        if (!tryRead(this.#storage, base + windowSlot * PAGE_BYTES, window)) break;
+        if (!tryRead(this.#storage, base + windowSlot * PAGE_BYTES, window)) {
+          if (!beyond) break;
+          readEach(this.#storage, base + windowSlot * PAGE_BYTES, window);
+        }
       }
       const at = (slot - windowSlot) * PAGE_BYTES;
-      const block = window.slice(at, at + PAGE_BYTES);
-      const header = readUnitHeader(block, this.#segments.slots);
+      const view = window.subarray(at, at + PAGE_BYTES);
+      const header = readUnitHeader(view, this.#segments.slots);
       const valid =
         header !== null &&
         header.kind !== UNIT.segment &&
@@ -304,10 +371,16 @@ class ChainReader {
         header.salt === segment.header.salt &&
         (before === -1 || header.previousUnitChecksum === before) &&
         slot + 1 + header.blocks <= limit;
-      if (!valid) break;
-      units.push({ header, block, offsetBytes: base + slot * PAGE_BYTES });
-      before = header.checksum;
-      slot += 1 + header.blocks;
+      if (valid) {
+        const block = view.slice();
+        units.push({ header, block, offsetBytes: base + slot * PAGE_BYTES });
+        before = header.checksum;
+        slot += 1 + header.blocks;
+        skipped = 0;
+      } else if (beyond && skipped++ <= UNIT_BLOCKS_MAX) {
+        slot++;
+        before = -1;
+      } else break;
     }
     return units;
   }
@@ -330,6 +403,33 @@ export function provedPayload(storage: Storage, unit: FoundUnit): Uint8Array | n
     if (found !== entry.checksum) return null;
   }
   return payload;
+}
+
+function parses(record: CommitRecord): boolean {
+  try {
+    return record.state.delta.size >= 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the units do not follow each other without a break from slot 1 on. */
+function hasGap(units: readonly FoundUnit[]): boolean {
+  let slot = 1;
+  for (const { header } of units) {
+    if (header.slot !== slot) return true;
+    slot += 1 + header.blocks;
+  }
+  return false;
+}
+
+/** Reads what can be read block by block; the rest is zero. */
+function readEach(storage: Storage, offset: number, into: Uint8Array): void {
+  const block = storage.allocate(PAGE_BYTES);
+  for (let at = 0; at < into.length; at += PAGE_BYTES) {
+    if (tryRead(storage, offset + at, block)) into.set(block, at);
+    else into.fill(0, at, at + PAGE_BYTES);
+  }
 }
 
 function tryRead(storage: Storage, offset: number, into: Uint8Array): boolean {

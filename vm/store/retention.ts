@@ -1,7 +1,7 @@
 /**
  * Retention: which generations are kept, as data. Age is journal time (powered-on time), never the
- * wall clock. Kept always: the head, the last 16, pins, labels, and abandoned tips (a generation that
- * no other continues, as after a rollback).
+ * wall clock. Kept always: the head, the last 16, pins, labels, and abandoned tips (what a
+ * rollback turned away from) together with the rollback, which tells that they are one.
  */
 import type { Generation } from './generation.ts';
 
@@ -39,12 +39,12 @@ export function expired(
   pressure = 0,
   rules: readonly RetentionRule[] = RETENTION,
 ): number[] {
-  const parents = new Set(generations.map((generation) => generation.parent));
+  const tips = abandonedTips(generations);
   const result: number[] = [];
   let periodKept = '';
   for (const [index, generation] of generations.entries()) {
     const { number, pinned, label } = generation;
-    const always = index < LAST_KEPT || pinned || label !== null || !parents.has(number);
+    const always = index < LAST_KEPT || pinned || label !== null || tips.has(number);
     const age = Math.max(0, journalMs - generation.journalMs) * 4 ** pressure;
     const rule = rules.find(({ ageMsMax }) => age <= ageMsMax);
     const periodMs = pressure >= PRESSURE_MAX ? Number.POSITIVE_INFINITY : (rule?.periodMs ?? 0);
@@ -55,4 +55,15 @@ export function expired(
     else periodKept = period;
   }
   return result;
+}
+
+/** Tips and the rollbacks that abandoned them. */
+function abandonedTips(generations: readonly Generation[]): Set<number> {
+  const numbers = new Set(generations.map((generation) => generation.number));
+  const tips = new Set<number>();
+  for (const { number, parent, kind } of generations) {
+    if (kind !== 'rollback' || parent === number - 1 || !numbers.has(number - 1)) continue;
+    tips.add(number).add(number - 1);
+  }
+  return tips;
 }

@@ -133,6 +133,11 @@ export class Segments {
     return physical * this.segmentBytes + slot * PAGE_BYTES;
   }
 
+  /** Key of an address in the relocation tree: dense, so that small segments share its leaves. */
+  relocationKey(address: number): number {
+    return sequenceOf(address) * this.slots + slotOf(address);
+  }
+
   /** Blocks a snapshot takes. */
   get tableBlocks(): number {
     return Math.ceil(this.count / TABLE_ENTRIES);

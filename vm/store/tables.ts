@@ -113,13 +113,31 @@ export function foldTables(
   return { roots, delta: new Map() };
 }
 
-/** An upper bound of the nodes a fold of these delta keys writes. */
-export function foldBlocksMax(keys: Iterable<number>): number {
+/** An upper bound of the nodes a fold of these delta keys into these trees writes. */
+export function foldBlocksMax(keys: Iterable<number>, state: TableState): number {
   const sorted = Float64Array.from(keys).sort();
-  let nodes = 6 * Object.keys(TREE).length;
-  for (let level = 1, span = FANOUT; level <= 5; level++, span *= FANOUT) {
+  let nodes = 0;
+  for (let begin = 0; begin < sorted.length; ) {
+    const tree = Math.floor((sorted[begin] as number) / TREE_SPAN);
+    let end = begin;
+    while (end < sorted.length && (sorted[end] as number) < (tree + 1) * TREE_SPAN) end++;
+    const keysOfTree = sorted.subarray(begin, end).map((key) => key - tree * TREE_SPAN);
+    nodes += treeNodesMax(keysOfTree, rootOf(state, tree).level);
+    begin = end;
+  }
+  return nodes;
+}
+
+/** An upper bound of the nodes that changing these ascending keys writes in a tree that high. */
+export function treeNodesMax(keys: Float64Array, level: number): number {
+  const last = keys.at(-1) ?? 0;
+  let height = Math.max(1, level);
+  while (last >= FANOUT ** height) height++;
+  // Growing in height writes one more chain of first nodes.
+  let nodes = height - level;
+  for (let at = 1, span = FANOUT; at <= height; at++, span *= FANOUT) {
     let before = -1;
-    for (const key of sorted) {
+    for (const key of keys) {
       const index = Math.floor(key / span);
       if (index !== before) nodes++;
       before = index;

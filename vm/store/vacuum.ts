@@ -33,7 +33,7 @@ import { readRecord, type TableState, TREE } from './record.ts';
 import type { Segments } from './segments.ts';
 import { PAGE_BYTES } from './storage.ts';
 import { StoreError } from './store-error.ts';
-import { deltaOf, rootOf, tableEntries } from './tables.ts';
+import { deltaOf, rootOf, tableEntries, treeNodesMax } from './tables.ts';
 import { emptyTree, type TreeChange, treeNodes, treeUpdate } from './tree.ts';
 
 export interface VacuumSource {
@@ -56,6 +56,8 @@ export interface VacuumStep {
 
 /** Segments fuller than this are not worth copying. */
 const LIVE_SHARE_MAX = 0.75;
+/** Segments emptied in one step. */
+const BATCH_SEGMENTS_MAX = 64;
 
 /** Frees segments step by step; each next() is bounded work and leaves the journal whole. */
 export function* vacuumSteps(
@@ -64,7 +66,10 @@ export function* vacuumSteps(
 ): Generator<VacuumStep, void> {
   const { segments, writer } = source;
   source.administrate(() => {});
-  while (writer.superblocksWritten < 2) writer.renewSuperblock();
+  // The chain from the superblock before the newest is not touched: make that chain short.
+  for (let count = 0; count < 2; count++) {
+    if (writer.protectedSequence < writer.sequence) writer.renewSuperblock();
+  }
   const live = mark(source);
   const victims = live.victims(segments, writer.protectedSequence);
   const empty = victims.filter((physical) => live.count(physical) === 0);
@@ -76,16 +81,15 @@ export function* vacuumSteps(
   for (let at = 0; at < sparse.length && segments.free < wantedFree; ) {
     const batch: number[] = [];
     let blocks = 0;
-    // Half of what is free: the other half takes the relocation tree and the two superblocks.
-    const room = Math.floor(writer.blocksFree(0) / 2) - relocationBlocks(source, blocks);
-    for (; at < sparse.length; at++) {
+    let room = roomForCopies(source, live);
+    for (; at < sparse.length && batch.length < BATCH_SEGMENTS_MAX; at++) {
       const physical = sparse[at] as number;
-      if (blocks + live.count(physical) + relocationBlocks(source, blocks) > room) break;
-      // A gain of less than a segment is no gain: superblocks and records cost blocks, too.
+      room -= live.count(physical) + relocationNodes(segments);
+      if (room < 0) break;
       batch.push(physical);
       blocks += live.count(physical);
-      if (batch.length >= 64) break;
     }
+    // A gain of less than a segment is no gain: superblocks and records cost blocks, too.
     if (batch.length === 0 || batch.length * segments.slots - blocks < segments.slots / 4) return;
     const copied = copyLive(source, live, batch);
     yield retire(source, copied.emptied, copied.blocks);
@@ -106,9 +110,18 @@ function retire(source: VacuumSource, physicals: readonly number[], copied: numb
   };
 }
 
-function relocationBlocks(source: VacuumSource, more: number): number {
-  const root = rootOf(source.headState(), TREE.relocations);
-  return Math.ceil((root.count + more) / 64) + 16;
+/** Blocks that copies may take: what is free less relocation tree, record and superblocks. */
+function roomForCopies(source: VacuumSource, live: LiveMap): number {
+  const { segments, writer } = source;
+  const keys = Float64Array.from(live.relocated).sort();
+  const superblocks = 2 * (segments.tableBlocks + 2);
+  const slack = 8 + Math.ceil(segments.slots / 8);
+  return writer.blocksFree(0) - treeNodesMax(keys, 0) - superblocks - slack;
+}
+
+/** Nodes of the relocation tree that one segment adds. */
+function relocationNodes(segments: Segments): number {
+  return Math.ceil(segments.slots / 256) + 1;
 }
 
 /** Copies what is live in some segments and enters it in the relocation tree. */
@@ -160,9 +173,9 @@ function relocations(
     } else if (live.relocated.has(entry.key)) entries.set(entry.key, entry);
   }
   for (const [address, pointer] of moved) {
-    if (!again.has(address)) entries.set(address, pointer);
+    if (!again.has(address)) entries.set(source.segments.relocationKey(address), pointer);
   }
-  live.moved(moved);
+  for (const key of entries.keys()) live.relocated.add(key);
   return [...entries]
     .map(([key, pointer]) => ({ key, address: pointer.address, checksum: pointer.checksum }))
     .sort((a, b) => a.key - b.key);
@@ -218,7 +231,7 @@ class LiveMap {
   readonly #slots: number;
   readonly #bits: Uint8Array;
   readonly #counts: Uint32Array;
-  /** Addresses that are reached through the relocation tree. */
+  /** Keys of the relocation tree that something live is reached through. */
   readonly relocated = new Set<number>();
 
   constructor(count: number, slots: number) {
@@ -248,11 +261,6 @@ class LiveMap {
     return this.#counts[physical] ?? 0;
   }
 
-  /** Takes note of what a copy has made: the next batch must keep these relocations. */
-  moved(moved: ReadonlyMap<number, Pointer>): void {
-    for (const address of moved.keys()) this.relocated.add(address);
-  }
-
   /** Segments that could be given back. */
   victims(segments: Segments, protectedSequence: number): number[] {
     const found: number[] = [];
@@ -279,7 +287,7 @@ function mark(source: VacuumSource): LiveMap {
       );
     }
     if (segments.offsetOf(pointer.address) !== place.offsetBytes) {
-      live.relocated.add(pointer.address);
+      live.relocated.add(segments.relocationKey(pointer.address));
     }
     return live.set(place.offsetBytes);
   };
