@@ -28,7 +28,7 @@ export interface MachineOptions {
 }
 
 /** Words of the region; what the tests allocate fits. */
-const REGION_WORDS = (1536 * 1024 * 1024) / 4;
+const REGION_WORDS = (1024 * 1024 * 1024) / 4;
 const PRIORITY = 40;
 const SECONDS_MAX = 60;
 const RUNS_MAX = 10_000;

@@ -249,7 +249,8 @@ function bindingValue(memory: ObjectMemory, binding: Oop): Oop {
   return memory.follow(memory.fetch(binding, ASSOCIATION.value));
 }
 
-function hasSlots(memory: ObjectMemory, oop: Oop, slots: number): boolean {
+/** Whether the object has at least so many slots of oops. */
+export function hasSlots(memory: ObjectMemory, oop: Oop, slots: number): boolean {
   if (slots === 0) return true;
   return (
     (oop & 1) === 0 && memory.formatOf(oop) <= FORMAT.ephemeron && memory.slotCount(oop) >= slots

@@ -11,6 +11,7 @@ import type { Oop } from '../memory/object-memory.ts';
 import { HEADER_WORDS, SHAPE_MASK } from '../objects/layout.ts';
 import { CLOSURE, SHAPE } from '../objects/well-known.ts';
 import { type Code, isCompiledCode, KIND } from './code.ts';
+import { hasSlots } from './frames.ts';
 import { ENTRY, interpret } from './interpret.ts';
 import type { Interpreter } from './interpreter.ts';
 import { PRIM_ERROR } from './primitive-interface.ts';
@@ -91,11 +92,20 @@ function value(vm: Interpreter, target: Code, base: number, count: number, depth
     const block = H[closure + HEADER_WORDS + CLOSURE.compiledBlock]!;
     const code = vm.blockCode(block);
     if (code !== null && code.numArgs === count) {
+      if (code.receiverSlots > 0 && !receiverFits(vm, closure, code)) return 0;
       return interpret(vm, code, base, depth + 1, ENTRY, 0, 0);
     }
   }
   vm.failCode = PRIM_ERROR.badArgumentCount;
   return vm.activateFailed(target, base, depth);
+}
+
+/** Whether a closure's receiver has, still, the instance variables its block names; else a halt. */
+function receiverFits(vm: Interpreter, closure: Oop, code: Code): boolean {
+  const receiver = vm.memory.follow(vm.memory.fetch(closure, CLOSURE.receiver));
+  if (hasSlots(vm.memory, receiver, code.receiverSlots)) return true;
+  vm.halt('cannot run a block: its receiver has fewer instance variables than the block names');
+  return false;
 }
 
 /** valueWithArguments: the Array's elements become the arguments. */
@@ -112,6 +122,7 @@ function valueWithArguments(vm: Interpreter, target: Code, base: number, depth: 
     const code = vm.blockCode(H[closure + HEADER_WORDS + CLOSURE.compiledBlock]!);
     const count = memory.slotCount(array);
     if (code !== null && code.numArgs === count) {
+      if (code.receiverSlots > 0 && !receiverFits(vm, closure, code)) return 0;
       spread(vm, array, base);
       return interpret(vm, code, base, depth + 1, ENTRY, 0, 0);
     }

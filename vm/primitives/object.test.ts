@@ -240,6 +240,8 @@ describe('reflection', () => {
     expect(vm.answer('primitiveNewShape', local, [], FORMAT.forwarder)).toEqual(BAD_ARGUMENT);
     expect(vm.answer('primitiveNewShape', local, [], 31)).toEqual(BAD_ARGUMENT);
     expect(vm.answer('primitiveNewShape', 3, [], 1)).toEqual(BAD_ARGUMENT);
+    const known = { oop: vm.classAt(SHAPE.Fraction, FORMAT.fixed) };
+    expect(vm.answer('primitiveNewShape', known, ['#a'], FORMAT.fixed)).toEqual(INAPPROPRIATE);
   });
 });
 

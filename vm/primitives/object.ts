@@ -20,6 +20,7 @@ import {
   PAGE_SHIFT,
   READ_ONLY,
   SHAPE_CHARACTER,
+  SHAPE_DYNAMIC_FIRST,
 } from '../objects/layout.ts';
 import { BEHAVIOR, CLASS, SHAPE } from '../objects/well-known.ts';
 import {
@@ -385,6 +386,11 @@ export const newShape: Primitive = ofOperands(3, (vm, classOop, names, format) =
   if (named && !pointers && wanted !== FORMAT.weak && wanted !== FORMAT.ephemeron) {
     return fail(vm, PRIM_ERROR.badArgument);
   }
+  const former = memory.fetch(classOop, BEHAVIOR.shape);
+  if (isSmallInteger(former) && former >> 1 < SHAPE_DYNAMIC_FIRST) {
+    return fail(vm, PRIM_ERROR.inappropriate); // the VM makes its instances by that very index
+  }
+  if (memory.isYoung(classOop)) return fail(vm, PRIM_ERROR.badArgument);
   const index = memory.newShape(classOop, names, wanted);
   vm.interpreter.flushCaches();
   return smallInteger(index);
