@@ -44,7 +44,9 @@ export function describeContext(memory: ObjectMemory, context: Oop): string {
   if (!isCompiledCode(memory, code)) return 'a Context without a method';
   const receiver = memory.follow(memory.fetch(context, CONTEXT.receiver));
   const receiverClass = className(memory, receiver);
-  const owner = nameOfClass(memory, methodClass(memory, code));
+  const ownerOop = methodClass(memory, code);
+  const isOwned = ownerOop !== 0 && ownerOop !== memory.nil;
+  const owner = isOwned ? nameOfClass(memory, ownerOop) : receiverClass;
   const where = owner === receiverClass ? owner : `${receiverClass}(${owner})`;
   const block = memory.shapeOf(code) === SHAPE.CompiledBlock ? '[] in ' : '';
   return `${block}${where}>>${describeSelector(memory, code)}`;
