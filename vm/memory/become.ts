@@ -165,16 +165,44 @@ function followClass(memory: ObjectMemory, classOop: Oop): void {
   if (memory.slotCount(classOop) <= BEHAVIOR.methodDictionary) return;
   const dictionary = memory.fetch(classOop, BEHAVIOR.methodDictionary);
   if ((dictionary & 1) !== 0 || memory.shapeOf(dictionary) !== SHAPE.MethodDictionary) return;
-  followSlots(memory, dictionary);
-  const methods = memory.fetch(dictionary, METHOD_DICTIONARY.array);
+  const methods = memory.follow(memory.fetch(dictionary, METHOD_DICTIONARY.array));
   if ((methods & 1) === 0 && memory.shapeOf(methods) === SHAPE.Array) followSlots(memory, methods);
+  if (followSlots(memory, dictionary)) rehashMethods(memory, dictionary);
 }
 
-/** Replaces each slot that is a forwarder by what it stands for. */
-function followSlots(memory: ObjectMemory, oop: Oop): void {
+/** A selector has become another: puts each method where its selector's hash says. */
+function rehashMethods(memory: ObjectMemory, dictionary: Oop): void {
+  const { keysFirst } = METHOD_DICTIONARY;
+  const methods = memory.fetch(dictionary, METHOD_DICTIONARY.array);
+  const size = memory.slotCount(dictionary) - keysFirst;
+  if (memory.shapeOf(methods) !== SHAPE.Array || memory.slotCount(methods) !== size) return;
+  const entries = new Map<Oop, Oop>();
+  for (let i = 0; i < size; i++) {
+    const key = memory.fetch(dictionary, keysFirst + i);
+    if (key !== memory.nil) entries.set(key, memory.fetch(methods, i));
+    memory.store(dictionary, keysFirst + i, memory.nil);
+    memory.store(methods, i, memory.nil);
+  }
+  for (const [key, method] of entries) {
+    let index = memory.identityHash(key) & (size - 1);
+    while (memory.fetch(dictionary, keysFirst + index) !== memory.nil) {
+      index = (index + 1) & (size - 1);
+    }
+    memory.store(dictionary, keysFirst + index, key);
+    memory.store(methods, index, method);
+  }
+  memory.store(dictionary, METHOD_DICTIONARY.tally, (entries.size << 1) | 1);
+}
+
+/** Replaces each slot that is a forwarder by what it stands for; answers whether there were any. */
+function followSlots(memory: ObjectMemory, oop: Oop): boolean {
+  let found = false;
   const count = pointerSlots(memory, oop);
   for (let i = 0; i < count; i++) {
     const value = memory.fetch(oop, i);
-    if (memory.isForwarder(value)) memory.store(oop, i, memory.follow(value));
+    if (!memory.isForwarder(value)) continue;
+    memory.store(oop, i, memory.follow(value));
+    found = true;
   }
+  return found;
 }

@@ -65,6 +65,18 @@ describe('dictionaries', () => {
   });
 });
 
+test('a method is found under the selector that its own has become', () => {
+  const { memory, classes } = bareHeap();
+  const classOop = classes.get('Point')!;
+  const names = Array.from({ length: 40 }, (_, i) => memory.internSymbol(`m${i}`));
+  for (const name of names) putMethod(memory, classOop, name, memory.special(SPECIAL.smalltalk));
+  const pairs = names.map((name, i) => [name, memory.internSymbol(`other${i}`)] as const);
+  expect(memory.becomeForward(pairs, false)).toBe(true);
+  const dictionary = memory.fetch(classOop, BEHAVIOR.methodDictionary);
+  for (const [, other] of pairs) expect(methodAt(memory, dictionary, other)).not.toBe(0);
+  expect(memory.checkHeap()).toEqual([]);
+});
+
 describe('scope', () => {
   const definitions = bareDefinitions();
   const given = { ...definitions[0]!, superclass: 'Object' };
