@@ -52,12 +52,19 @@ static void must(bool condition) {
   if (!condition) abort();
 }
 
+/* The page is there already; whoever still waits for it need not. */
+static void wake(uint64_t page) {
+  struct uffdio_range range = {.start = (uintptr_t)the_region.base + page * PAGE_BYTES,
+                               .len = PAGE_BYTES};
+  must(ioctl(pager.uffd, UFFDIO_WAKE, &range) == 0);
+}
+
 static void install(uint64_t page, const uint8_t *bytes) {
   struct uffdio_copy copy = {.dst = (uintptr_t)the_region.base + page * PAGE_BYTES,
                              .src = (uintptr_t)bytes,
                              .len = PAGE_BYTES};
   while (ioctl(pager.uffd, UFFDIO_COPY, &copy) != 0) {
-    if (errno == EEXIST) return; /* already there: a neighbour's window brought it */
+    if (errno == EEXIST) return wake(page); /* a neighbour's window brought it */
     must(errno == EAGAIN || errno == EINTR);
     copy.copy = 0;
   }
@@ -67,7 +74,7 @@ static void install_zero(uint64_t page) {
   struct uffdio_zeropage zero = {
       .range = {.start = (uintptr_t)the_region.base + page * PAGE_BYTES, .len = PAGE_BYTES}};
   while (ioctl(pager.uffd, UFFDIO_ZEROPAGE, &zero) != 0) {
-    if (errno == EEXIST) return;
+    if (errno == EEXIST) return wake(page);
     must(errno == EAGAIN || errno == EINTR);
     zero.zeropage = 0;
   }
