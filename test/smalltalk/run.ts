@@ -6,7 +6,7 @@
  * Each file has a machine of its own. A failure is one line: place, expression, found, wanted. The
  * results must not depend on how large stack and eden are, or on when the stack unwinds.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { debug } from '../../vm/base/debug.ts';
@@ -85,6 +85,21 @@ export function testFiles(): string[] {
     .map((name) => join(folder, name));
 }
 
+/** Rows of docs/SEMANTICS.md without a test, and tests without a row, in sentences. */
+export function unmatchedRules(): string[] {
+  const folder = import.meta.dirname;
+  const page = readFileSync(join(folder, '../../docs/SEMANTICS.md'), 'utf8');
+  const rows = new Set([...page.matchAll(/^\| (S\d+) \|/gm)].map(([, id = '']) => id));
+  const tests = new Set<string>();
+  for (const file of testFiles().filter((path) => path.includes('semantics'))) {
+    for (const [, id = ''] of readFileSync(file, 'utf8').matchAll(/^"(S\d+):/gm)) tests.add(id);
+  }
+  return [
+    ...[...rows.difference(tests)].map((id) => `docs/SEMANTICS.md: rule ${id} has no test`),
+    ...[...tests.difference(rows)].map((id) => `test/smalltalk/semantics: ${id} is no rule`),
+  ];
+}
+
 function main(args: string[]): number {
   const { values, positionals } = parseArgs({
     args,
@@ -104,7 +119,9 @@ function main(args: string[]): number {
   const files = positionals.length > 0 ? positionals : testFiles();
   const pages = bootstrapPages();
   let count = 0;
-  let failed = 0;
+  const unmatched = unmatchedRules();
+  for (const sentence of unmatched) console.log(sentence);
+  let failed = unmatched.length;
   for (const file of files) {
     count += readCases(file).length;
     for (const { place, source, found, wanted } of runFile(file, pages, options)) {
