@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--gentle]`: the storage simulator.
+ * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--gentle] [--no-shrink]`: the storage simulator.
  *
  * Run r uses seed N + r, so a failure is repeated by its seed alone. It prints what failed, the
  * seed, and the shortest list of operations that still fails.
@@ -25,6 +25,7 @@ function main(): number {
       ops: { type: 'string', default: '60' },
       images: { type: 'string', default: '24' },
       gentle: { type: 'boolean', default: false },
+      'no-shrink': { type: 'boolean', default: false },
     },
   });
   const [seed, runs, ops, images] = [values.seed, values.runs, values.ops, values.images].map(
@@ -50,7 +51,8 @@ function main(): number {
       total += result.images;
       refused += result.refused;
     } catch (error) {
-      report(error as Error, operations, runSeed, options);
+      const shrinks = !values['no-shrink'];
+      report(error as Error, operations, runSeed, options, shrinks);
       return 1;
     }
   }
@@ -67,12 +69,14 @@ function report(
   operations: readonly Operation[],
   seed: number,
   options: RunOptions,
+  shrinks: boolean,
 ): void {
   process.stderr.write(`Violation with --seed ${seed} --runs 1: ${error.message}\n`);
   if (!(error instanceof RunFailure)) {
     process.stderr.write(`${error.stack}\n`);
     return;
   }
+  if (!shrinks) return;
   const shortest = shrink(operations.slice(0, error.at + 1), seed, options);
   process.stderr.write(`Shortest failing list, ${shortest.operations.length} operations:\n`);
   for (const operation of shortest.operations) {

@@ -70,10 +70,14 @@ export class SimStorage implements Storage {
     return new Uint8Array(bytes);
   }
 
-  /** Takes the present as the medium's content and starts a new record of events. */
+  /** Forgets what was flushed; what was not may still be lost, whatever was acknowledged. */
   forget(): void {
-    this.base = new Map(this.#now);
-    this.events = [];
+    const flushed = this.events.findLastIndex((event) => event.kind === 'flush');
+    const sure = this.events.slice(0, flushed + 1);
+    const base = new Map(this.base);
+    for (const event of sure) if (event.kind === 'write') base.set(event.block, event.bytes);
+    this.base = base;
+    this.events = this.events.slice(flushed + 1);
   }
 
   /**
