@@ -68,9 +68,13 @@ export async function run(
   return typeof result.stdout === 'string' ? result.stdout : '';
 }
 
-/** Answers the first line a tool prints about its version: an input of whatever it makes. */
+/**
+ * Answers the first line a tool prints about its version: an input of whatever it makes. Standard
+ * output only, because mkfs.fat says its version there while it complains about the option, and the
+ * order of the two streams is a matter of chance.
+ */
 export async function toolVersion(command: string, args = ['--version']): Promise<string> {
-  const result = await execa(command, args, { reject: false, all: true, env: toolEnvironment() });
-  const text = typeof result.all === 'string' ? result.all : '';
+  const result = await execa(command, args, { reject: false, env: toolEnvironment() });
+  const text = typeof result.stdout === 'string' ? result.stdout : '';
   return text.split('\n')[0]?.trim() ?? '';
 }
