@@ -50,7 +50,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files longer than the rule, each with its reason. */
-export const LONG_FILES: Readonly<Record<string, string>> = {};
+export const LONG_FILES: Readonly<Record<string, string>> = {
+  'vm/interpreter/interpret.ts': 'one switch over the instruction set, with literal labels',
+};
 
 /** What must not stand in a committed file: a pattern, and what to write instead. */
 const BANS: readonly (readonly [RegExp, string])[] = [
@@ -98,9 +100,8 @@ function importFindings({ path, text }: SourceFile): string[] {
   if (layer === undefined) return [`${path}: belongs to no layer: add it to LAYERS in ci/tidy.ts`];
   const isTest = path.endsWith('.test.ts');
   const findings: string[] = [];
-  for (const [, specifier = ''] of text.matchAll(
-    /^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gms,
-  )) {
+  const imports = /^(?:import|export)\b(?:[^;='"(]*?\bfrom)?\s*['"]([^'"]+)['"]/gm;
+  for (const [, specifier = ''] of text.matchAll(imports)) {
     const target = targetOf(path, specifier);
     const allowed = [layer, 'vm/base', ...(LAYERS[layer] ?? [])];
     if (isTest && /^(node:|package:|vm\/|build|ci|test|initramfs)/.test(target)) continue;

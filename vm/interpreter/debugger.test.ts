@@ -1,7 +1,7 @@
 /** The debugger's lower half, on processes that have stopped with an error. */
 import { describe, expect, test } from 'vitest';
+import { Machine } from '../../test/machine/kernel-machine.ts';
 import { Debugger } from './debugger.ts';
-import { Machine } from './fixture.ts';
 
 const METHODS = [
   'fail: x\n\t| t |\n\tt := x + 1.\n\tt := self stop: Processor activeProcess context: nil text: #bad.\n' +

@@ -180,12 +180,12 @@ export class Debugger {
     const next = instruction.offset + instruction.bytes;
     copy.bytes[next] = TRAP;
     if (instruction.target >= 0) copy.bytes[instruction.target] = TRAP;
-    vm.beginStep(process, context, copy);
+    vm.stepping.begin(process, context, copy);
     this.#resume(process);
-    for (let runs = 0; runs < STEP_RUNS_MAX && vm.isStepping; runs++) {
+    for (let runs = 0; runs < STEP_RUNS_MAX && vm.stepping.isActive; runs++) {
       if (vm.run().status === 'idle') break;
     }
-    vm.endStep();
+    vm.stepping.end();
   }
 
   #nextInstruction(context: Oop): Instruction | null {

@@ -89,8 +89,8 @@ export function resume(vm: Interpreter, context: Oop): Oop {
   vm.baseSender = memory.follow(H[at + CONTEXT.sender]!);
   const method = memory.follow(H[at + CONTEXT.method]!);
   if (!isCompiledCode(memory, method)) return refuse(vm, 'its Context has no method');
-  const isStepped = context === vm.stepContext && vm.stepCode !== null;
-  const code = isStepped ? vm.stepCode! : vm.methods.codeOf(method);
+  const isStepped = context === vm.stepping.context && vm.stepping.code !== null;
+  const code = isStepped ? vm.stepping.code! : vm.methods.codeOf(method);
   const pc = code.pcOf(H[at + CONTEXT.pc]!);
   const count = H[at + CONTEXT.stackp]! >> 1;
   const room = memory.slotCount(context) - CONTEXT.tempsFirst;

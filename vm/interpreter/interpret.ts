@@ -802,9 +802,9 @@ export function interpret(
               extendBytes = 0;
               let target = siteCode[pc];
               if (target === undefined) {
-                target = vm.lookupSuper(code, pc, H[literals + selector]!, sp - argc + 1, argc);
-                argc = vm.sendCount;
-                sp = vm.sendBase + argc - 1;
+                target = vm.sends.toSuper(code, pc, H[literals + selector]!, sp - argc + 1, argc);
+                argc = vm.sends.count;
+                sp = vm.sends.base + argc - 1;
               }
               const value =
                 target.kind === KIND.plain
@@ -984,9 +984,9 @@ export function interpret(
     if (siteWord[pc] === word) {
       target = siteCode[pc]!;
     } else {
-      target = vm.lookupSite(code, pc, selector, sp - argc + 1, argc);
-      argc = vm.sendCount;
-      sp = vm.sendBase + argc - 1;
+      target = vm.sends.atSite(code, pc, selector, sp - argc + 1, argc);
+      argc = vm.sends.count;
+      sp = vm.sends.base + argc - 1;
     }
     let value: number;
     const kind = target.kind;

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Machine, type MachineOptions, type Plain } from '../../test/machine/kernel-machine.ts';
 import { debug } from '../base/debug.ts';
 import { bytecodeOf, SPECIAL_SELECTORS } from '../bytecode/bytecodes.ts';
-import { Machine, type MachineOptions, type Plain } from './fixture.ts';
 
 const MODES: readonly (readonly [string, MachineOptions, Partial<typeof debug>])[] = [
   ['as it is', {}, {}],

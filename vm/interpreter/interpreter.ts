@@ -24,26 +24,17 @@ import type { ObjectMemory, Oop, Visit } from '../memory/object-memory.ts';
 import {
   CARD_BOTH,
   CONTROL,
-  FORMAT,
   HEADER_WORDS,
   INTERRUPT,
   PAGE_SHIFT,
   SHAPE_FORWARDER,
   SHAPE_MASK,
 } from '../objects/layout.ts';
-import {
-  BEHAVIOR,
-  CLOSURE,
-  CONTEXT,
-  MESSAGE,
-  PROCESS,
-  SHAPE,
-  SPECIAL,
-} from '../objects/well-known.ts';
-import { Code, isCompiledCode, KIND, type MethodCompiler } from './code.ts';
+import { BEHAVIOR, CLOSURE, CONTEXT, PROCESS, SHAPE, SPECIAL } from '../objects/well-known.ts';
+import { type Code, KIND, type MethodCompiler } from './code.ts';
 import { controlPrimitives } from './control-primitives.ts';
 import * as frames from './frames.ts';
-import { ENTRY, ENTRY_FAILED, interpret, MUST_BE_BOOLEAN, UNWIND } from './interpret.ts';
+import { ENTRY, ENTRY_FAILED, interpret, UNWIND } from './interpret.ts';
 import { invoke } from './invoke.ts';
 import { MethodLookup } from './lookup.ts';
 import {
@@ -54,7 +45,9 @@ import {
   type PrimitiveTable,
 } from './primitive-interface.ts';
 import { Scheduler, SLICE_MICROSECONDS } from './scheduler.ts';
-import { describeSelector, stackTrace } from './trace.ts';
+import { SendLookup } from './sends.ts';
+import { Stepping } from './stepping.ts';
+import { stackTrace } from './trace.ts';
 
 /** Base of the outermost frame: its receiver is at 1, below it is nothing. */
 export const BASE = 2;
@@ -65,8 +58,6 @@ const DEPTH_MAX = 400;
 const POLL_TICKS = 2000;
 const SPILLED_BYTES_MAX = 64 * 1024 * 1024;
 const CONTEXT_BYTES_MIN = 40;
-const BLOCK_CACHE_SIZE = 1024;
-const NO_PRIMITIVES: PrimitiveTable = { numbered: () => undefined, named: () => undefined };
 
 const PENDING = { none: 0, send: 1, nonLocal: 2, halt: 3, trap: 4 } as const;
 
@@ -96,6 +87,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   readonly interpreter: InterpreterControl = this;
   readonly scheduler: Scheduler;
   readonly methods: MethodLookup;
+  readonly sends: SendLookup;
+  readonly stepping = new Stepping();
   compiler: MethodCompiler | null = null;
 
   readonly H: Int32Array;
@@ -117,9 +110,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   nonLocalValue: Oop = 0;
   /** Base of the innermost live activation marked by primitive 198; 0 when there is none. */
   ensureBase = 0;
-  /** Where a send that missed its cache has its arguments now, and how many: see lookupSite. */
-  sendBase = 0;
-  sendCount = 0;
   /** Operands of a Float operation: see floatPair. */
   left = 0;
   right = 0;
@@ -145,25 +135,13 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #pendingBase = 0;
   #pendingCount = 0;
   #pendingText = '';
-  readonly #failed: Code;
-  readonly #live: Code;
-  #liveTarget: Code;
   #sliceStart = 0;
   /** Activations may be on the JavaScript stack. */
   #isRunning = false;
-  /** What `find` answered may go into an inline cache. */
-  #cacheable = false;
   /** The next safepoint measures how much the running process has spilled. */
   #measures = false;
   #spilledBytesMax: number;
   readonly #spilledBytesLimit: number;
-  /** The Context that runs from `stepCode` instead of its method's; 0 when nothing is stepped. */
-  stepContext: Oop = 0;
-  stepCode: Code | null = null;
-  #stepProcess: Oop = 0;
-  #isTrapped = false;
-  readonly #blockOops = new Int32Array(BLOCK_CACHE_SIZE);
-  readonly #blockCodes: (Code | null)[] = new Array<Code | null>(BLOCK_CACHE_SIZE).fill(null);
   readonly #counters = { sends: 0, unwinds: 0, switches: 0, overflows: 0, polls: 0 };
 
   constructor(options: InterpreterOptions) {
@@ -177,12 +155,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.depthMax = options.depthMax ?? DEPTH_MAX;
     this.#spilledBytesLimit = options.spilledBytesMax ?? SPILLED_BYTES_MAX;
     this.#spilledBytesMax = this.#spilledBytesLimit;
-    this.#failed = new Code(memory, 0);
-    this.#failed.kind = KIND.failed;
-    this.#live = new Code(memory, 0);
-    this.#live.kind = KIND.liveContext;
-    this.#pendingTarget = this.#failed;
-    this.#liveTarget = this.#failed;
+    this.sends = new SendLookup(this);
+    this.#pendingTarget = this.sends.failed;
     this.scheduler = new Scheduler(memory);
     this.methods = new MethodLookup(memory, controlPrimitives(this), primitives);
     memory.extraRoots.push((visit) => this.#visitRoots(visit));
@@ -226,7 +200,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
       this.#isRunning = true;
       this.#settle(frames.resume(this, this.currentContext));
       this.#isRunning = false;
-      if (this.#stepProcess !== 0) this.#checkStep();
+      if (this.stepping.isActive) this.#checkStep();
     }
   }
 
@@ -356,10 +330,10 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     for (const [index, oop] of args.entries()) stack[BASE + index] = oop;
     this.currentContext = sender;
     this.baseSender = sender;
-    const target = this.find(selector, BASE, args.length);
+    const target = this.sends.find(selector, BASE, args.length);
     if (target.kind === KIND.liveContext)
-      return this.enter(this.#liveTarget, BASE, this.sendCount, -1);
-    return this.enter(target, this.sendBase, this.sendCount, -1);
+      return this.enter(this.sends.liveTarget, BASE, this.sends.count, -1);
+    return this.enter(target, this.sends.base, this.sends.count, -1);
   }
 
   /** Suspends the running process, which expects a value, and tells the host why. */
@@ -533,10 +507,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #visitRoots(visit: Visit): void {
     if (this.currentContext !== 0) this.currentContext = visit(this.currentContext);
     if (this.baseSender !== 0) this.baseSender = visit(this.baseSender);
-    if (this.#stepProcess !== 0) {
-      this.#stepProcess = visit(this.#stepProcess);
-      this.stepContext = visit(this.stepContext);
-    }
+    this.stepping.visitRoots(visit);
     if (!this.unwound) return;
     const end = BASE + this.#pendingCount;
     for (let at = BASE - 1; at < end; at++) this.stack[at] = visit(this.stack[at]!);
@@ -661,151 +632,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     return this.memory.newFloat(value);
   }
 
-  /**
-   * What a send leads to whose inline cache missed; fills the cache. `selector` is a literal's index
-   * or means a special selector (interpret.ts). Where the arguments are afterwards is in `sendBase`
-   * and `sendCount`: doesNotUnderstand: has others than the send had.
-   */
-  lookupSite(code: Code, pc: number, selector: number, base: number, count: number): Code {
-    const { memory, H, stack } = this;
-    const oop =
-      selector >= 0
-        ? H[code.literals + selector]!
-        : selector === MUST_BE_BOOLEAN
-          ? memory.special(SPECIAL.selectorMustBeBoolean)
-          : memory.fetch(memory.special(SPECIAL.specialSelectors), (-1 - selector) * 2);
-    const target = this.find(oop, base, count);
-    if (this.#cacheable) {
-      const receiver = stack[base - 1]!;
-      code.siteWord[pc] = (receiver & 1) !== 0 ? 1 : H[receiver]!;
-      code.siteCode[pc] = target;
-    }
-    return target;
-  }
-
-  /** As `lookupSite`, for `super`: from the superclass of the class the method belongs to. */
-  lookupSuper(code: Code, pc: number, selector: Oop, base: number, count: number): Code {
-    const superclass = frames.superclassOf(this, code.method);
-    const method = superclass === 0 ? 1 : this.methods.method(superclass, selector);
-    const target = this.resolve(method, selector, base, count);
-    if (this.#cacheable) code.siteCode[pc] = target;
-    this.#cacheable = false;
-    return target;
-  }
-
-  /** What `selector` means to the receiver at `base - 1`, or what to do instead. */
-  find(selector: Oop, base: number, count: number): Code {
-    const { memory, stack, H } = this;
-    let receiver = stack[base - 1]!;
-    if ((receiver & 1) === 0 && (H[receiver]! & SHAPE_MASK) === SHAPE_FORWARDER) {
-      receiver = memory.follow(receiver);
-      stack[base - 1] = receiver;
-    }
-    const shape = memory.shapeOf(receiver);
-    const code = this.methods.find(shape, selector);
-    const target =
-      code !== undefined && code.numArgs === count && code.defect === null
-        ? this.#checked(code, base, count)
-        : this.resolve(
-            this.methods.method(memory.classOfShape(shape) ?? 0, selector),
-            selector,
-            base,
-            count,
-          );
-    if (shape !== SHAPE.Context || target === this.#failed) return target;
-    this.#cacheable = false;
-    if ((memory.fetch(receiver, CONTEXT.sender) & 1) === 0) return target;
-    this.#liveTarget = target;
-    return this.#live;
-  }
-
-  /** A method that was found, if the receiver has the instance variables it names. */
-  #checked(code: Code, base: number, count: number): Code {
-    const { memory } = this;
-    this.sendBase = base;
-    this.sendCount = count;
-    this.#cacheable = true;
-    if (code.receiverSlots === 0) return code;
-    const receiver = this.stack[base - 1]!;
-    const isFit =
-      (receiver & 1) === 0 &&
-      memory.formatOf(receiver) <= FORMAT.ephemeron &&
-      memory.slotCount(receiver) >= code.receiverSlots;
-    return isFit ? code : this.#refuse(code, 'it names instance variables its receiver has not');
-  }
-
-  #refuse(code: Code, reason: string): Code {
-    this.#cacheable = false;
-    this.halt(`cannot run ${describeSelector(this.memory, code.method)}: ${reason}`);
-    return this.#failed;
-  }
-
-  /** From what a method dictionary held to a Code: a method, an object as method, or nothing. */
-  resolve(method: Oop, selector: Oop, base: number, count: number): Code {
-    const { memory } = this;
-    this.#cacheable = false;
-    this.sendBase = base;
-    this.sendCount = count;
-    if (method === 1) return this.#doesNotUnderstand(selector, base, count);
-    if (!isCompiledCode(memory, method)) return this.#runObject(method, selector, base, count);
-    const code = this.methods.codeOf(method);
-    if (code.defect !== null) return this.#refuse(code, code.defect);
-    if (code.numArgs !== count) return this.#refuse(code, `it takes ${code.numArgs} arguments`);
-    return this.#checked(code, base, count);
-  }
-
-  #doesNotUnderstand(selector: Oop, base: number, count: number): Code {
-    const { memory, stack } = this;
-    const receiver = stack[base - 1]!;
-    const wanted = memory.special(SPECIAL.selectorDoesNotUnderstand);
-    const classOop = memory.classOf(receiver) ?? 0;
-    const method = this.methods.method(classOop, wanted);
-    if (!isCompiledCode(memory, method)) return this.#notUnderstood(receiver, selector);
-    const code = this.methods.codeOf(method);
-    if (code.numArgs !== 1 || code.defect !== null) return this.#notUnderstood(receiver, selector);
-    const message = this.instantiate(SHAPE.Message, MESSAGE.lookupClass + 1);
-    memory.store(message, MESSAGE.selector, selector);
-    memory.store(message, MESSAGE.args, this.#argumentArray(base, count));
-    memory.store(message, MESSAGE.lookupClass, classOop);
-    stack[base] = message;
-    const target = this.#checked(code, base, 1);
-    this.#cacheable = false;
-    return target;
-  }
-
-  #notUnderstood(receiver: Oop, selector: Oop): Code {
-    const { memory } = this;
-    const name = frames.className(memory, receiver);
-    const text = (selector & 1) === 0 ? frames.symbolText(memory, selector) : 'a broken selector';
-    this.halt(`${name} does not understand #${text}, nor doesNotUnderstand:`);
-    return this.#failed;
-  }
-
-  /** An object in a method dictionary that is no method is sent run:with:in:, as in Squeak. */
-  #runObject(object: Oop, selector: Oop, base: number, count: number): Code {
-    const { memory, stack } = this;
-    const receiver = stack[base - 1]!;
-    const wanted = memory.special(SPECIAL.selectorRunWithIn);
-    const method = this.methods.method(memory.classOf(object) ?? 0, wanted);
-    if (!isCompiledCode(memory, method)) return this.#notUnderstood(receiver, selector);
-    const code = this.methods.codeOf(method);
-    if (code.numArgs !== 3 || code.defect !== null) return this.#notUnderstood(receiver, selector);
-    const args = this.#argumentArray(base, count);
-    stack[base - 1] = object;
-    stack[base] = selector;
-    stack[base + 1] = args;
-    stack[base + 2] = receiver;
-    const target = this.#checked(code, base, 3);
-    this.#cacheable = false;
-    return target;
-  }
-
-  #argumentArray(base: number, count: number): Oop {
-    const array = this.instantiate(SHAPE.Array, count);
-    for (let i = 0; i < count; i++) this.memory.store(array, i, this.stack[base + i]!);
-    return array;
-  }
-
   /** The running process stops here for the host, expecting a value: nothing in it can go on. */
   halt(description: string): void {
     this.unwinding = UNWIND.save;
@@ -825,7 +651,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   /** Pends the send that found its receiver to be a live Context. */
   pendLive(base: number, count: number): 0 {
-    return this.pend(this.#liveTarget, base, count);
+    return this.pend(this.sends.liveTarget, base, count);
   }
 
   /** Runs `target`, receiver and arguments being on the stack; `depth` is the caller's. */
@@ -874,24 +700,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     return interpret(this, target, base, depth + 1, ENTRY_FAILED, 0, 0);
   }
 
-  /** The Code of a closure's block; null when it has none that can run. */
-  blockCode(block: Oop): Code | null {
-    const index = (block >> 2) & (BLOCK_CACHE_SIZE - 1);
-    if (this.#blockOops[index] === block) return this.#blockCodes[index]!;
-    const method = this.memory.follow(block);
-    if (!isCompiledCode(this.memory, method)) return null;
-    const code = this.methods.codeOf(method);
-    if (code.defect !== null || !code.isBlock) return null;
-    this.#blockOops[index] = block;
-    this.#blockCodes[index] = code;
-    return code;
-  }
-
-  /** As `find`, with the lookup starting in `classOop`. */
-  findFrom(classOop: Oop, selector: Oop, base: number, count: number): Code {
-    return this.resolve(this.methods.method(classOop, selector), selector, base, count);
-  }
-
   /** Makes a Process on `method`, ready to run. */
   spawn(
     method: Oop,
@@ -913,31 +721,12 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   // --- stepping ----------------------------------------------------------------------------------
 
-  /** Runs `context` from `code`, which has traps, until one is met or the Context has returned. */
-  beginStep(process: Oop, context: Oop, code: Code): void {
-    code.bind(this.memory, NO_PRIMITIVES, NO_PRIMITIVES);
-    this.#stepProcess = process;
-    this.stepContext = context;
-    this.stepCode = code;
-  }
-
-  get isStepping(): boolean {
-    return this.#stepProcess !== 0;
-  }
-
-  endStep(): void {
-    this.#stepProcess = 0;
-    this.stepContext = 0;
-    this.stepCode = null;
-    this.#isTrapped = false;
-  }
-
   /** A byte that is no bytecode was met: a trap of the step under way, or a damaged method. */
   trapped(code: Code, pc: number): void {
-    if (code === this.stepCode) {
+    if (code === this.stepping.code) {
       this.unwinding = UNWIND.save;
       this.#pending = PENDING.trap;
-      this.#isTrapped = true;
+      this.stepping.isTrapped = true;
     } else {
       this.halt(`cannot run byte ${code.bytes[pc]} at ${pc}`);
     }
@@ -946,15 +735,15 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   /** The step is over when a trap was met or the Context is no more: its process stops. */
   #checkStep(): void {
     const { scheduler, memory } = this;
-    const hasEnded = memory.fetch(this.stepContext, CONTEXT.pc) === memory.nil;
-    if (!this.#isTrapped && !hasEnded) return;
-    if (scheduler.active === this.#stepProcess) {
+    const hasEnded = memory.fetch(this.stepping.context, CONTEXT.pc) === memory.nil;
+    if (!this.stepping.isTrapped && !hasEnded) return;
+    if (scheduler.active === this.stepping.process) {
       this.suspendActive();
       scheduler.setActive(this.nil);
       scheduler.mustSwitch = true;
       this.currentContext = 0;
     }
-    this.endStep();
+    this.stepping.end();
     this.interrupt(INTERRUPT.host);
   }
 
@@ -965,7 +754,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   }
 
   flushCaches(): void {
-    this.#blockOops.fill(0);
     if (this.unwound || !this.#isRunning) this.methods.forgetAll();
     else this.methods.forgetTargets();
   }

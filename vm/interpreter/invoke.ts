@@ -90,7 +90,7 @@ function value(vm: Interpreter, target: Code, base: number, count: number, depth
   const closure = vm.stack[base - 1]!;
   if ((closure & 1) === 0 && (H[closure]! & SHAPE_MASK) === SHAPE.FullBlockClosure) {
     const block = H[closure + HEADER_WORDS + CLOSURE.compiledBlock]!;
-    const code = vm.blockCode(block);
+    const code = vm.methods.blockCode(block);
     if (code !== null && code.numArgs === count) {
       if (code.receiverSlots > 0 && !receiverFits(vm, closure, code)) return 0;
       return interpret(vm, code, base, depth + 1, ENTRY, 0, 0);
@@ -119,7 +119,7 @@ function valueWithArguments(vm: Interpreter, target: Code, base: number, depth: 
     memory.shapeOf(array) === SHAPE.Array &&
     memory.slotCount(array) <= ARGUMENTS_MAX;
   if (isFit) {
-    const code = vm.blockCode(H[closure + HEADER_WORDS + CLOSURE.compiledBlock]!);
+    const code = vm.methods.blockCode(H[closure + HEADER_WORDS + CLOSURE.compiledBlock]!);
     const count = memory.slotCount(array);
     if (code !== null && code.numArgs === count) {
       if (code.receiverSlots > 0 && !receiverFits(vm, closure, code)) return 0;
@@ -140,7 +140,7 @@ function perform(vm: Interpreter, target: Code, base: number, count: number, dep
     return vm.activateFailed(target, base, depth);
   }
   for (let i = 1; i < count; i++) stack[base + i - 1] = stack[base + i]!;
-  return enterFound(vm, vm.find(selector, base, count - 1), depth);
+  return enterFound(vm, vm.sends.find(selector, base, count - 1), depth);
 }
 
 /** perform:withArguments: and perform:withArguments:inSuperclass:. */
@@ -161,8 +161,8 @@ function performWithArguments(vm: Interpreter, target: Code, base: number, depth
   spread(vm, array, base);
   const found =
     superclass === 0
-      ? vm.find(selector, base, count)
-      : vm.findFrom(superclass, selector, base, count);
+      ? vm.sends.find(selector, base, count)
+      : vm.sends.findFrom(superclass, selector, base, count);
   return enterFound(vm, found, depth);
 }
 
@@ -187,7 +187,7 @@ function executeMethod(
     const numArgs = memory.slotCount(array);
     if (vm.methods.codeOf(method).numArgs === numArgs) {
       spread(vm, array, base);
-      return enterFound(vm, vm.resolve(method, memory.nil, base, numArgs), depth);
+      return enterFound(vm, vm.sends.resolve(method, memory.nil, base, numArgs), depth);
     }
   }
   vm.failCode = PRIM_ERROR.badArgument;
@@ -196,7 +196,7 @@ function executeMethod(
 
 /** Enters what `find` found, with the arguments where it left them. */
 function enterFound(vm: Interpreter, found: Code, depth: number): Oop {
-  return vm.enter(found, vm.sendBase, vm.sendCount, depth);
+  return vm.enter(found, vm.sends.base, vm.sends.count, depth);
 }
 
 function spread(vm: Interpreter, array: Oop, base: number): void {

@@ -16,6 +16,7 @@ import { Code, isCompiledCode } from './code.ts';
 import type { PrimitiveTable } from './primitive-interface.ts';
 
 const CACHE_SIZE = 4096;
+const BLOCK_CACHE_SIZE = 1024;
 const SUPERCLASSES_MAX = 1000;
 
 export class MethodLookup {
@@ -26,6 +27,8 @@ export class MethodLookup {
   readonly #shapes = new Int32Array(CACHE_SIZE);
   readonly #selectors = new Int32Array(CACHE_SIZE);
   readonly #found: (Code | undefined)[] = new Array<Code | undefined>(CACHE_SIZE).fill(undefined);
+  readonly #blockOops = new Int32Array(BLOCK_CACHE_SIZE);
+  readonly #blockCodes: (Code | null)[] = new Array<Code | null>(BLOCK_CACHE_SIZE).fill(null);
 
   constructor(memory: ObjectMemory, control: PrimitiveTable, table: PrimitiveTable) {
     this.#memory = memory;
@@ -72,6 +75,19 @@ export class MethodLookup {
     return code;
   }
 
+  /** The Code of a closure's block; null when it has none that can run. */
+  blockCode(block: Oop): Code | null {
+    const index = (block >> 2) & (BLOCK_CACHE_SIZE - 1);
+    if (this.#blockOops[index] === block) return this.#blockCodes[index]!;
+    const method = this.#memory.follow(block);
+    if (!isCompiledCode(this.#memory, method)) return null;
+    const code = this.codeOf(method);
+    if (code.defect !== null || !code.isBlock) return null;
+    this.#blockOops[index] = block;
+    this.#blockCodes[index] = code;
+    return code;
+  }
+
   /** Number of decoded copies. */
   get codeCount(): number {
     return this.#codes.size;
@@ -83,6 +99,7 @@ export class MethodLookup {
     this.#shapes.fill(0);
     this.#selectors.fill(0);
     this.#found.fill(undefined);
+    this.#blockOops.fill(0);
   }
 
   /** Forgets the copies too: for changed methods, and only when no activation runs from one. */

@@ -4,10 +4,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Machine } from '../../test/machine/kernel-machine.ts';
 import { debug } from '../base/debug.ts';
 import { CONTROL, INTERRUPT } from '../objects/layout.ts';
 import { PROCESS, SPECIAL } from '../objects/well-known.ts';
-import { Machine } from './fixture.ts';
 
 const EPOCH_MICROSECONDS = (69 * 365 + 17) * 86_400 * 1_000_000;
 

@@ -87,10 +87,14 @@ export class Scheduler {
     return (oop & 1) === 1 ? Math.min(Math.max(oop >> 1, 1), highest) : 1;
   }
 
-  /** Makes a process ready, or ready to preempt: then `mustSwitch` is set. */
+  /**
+   * Makes a process ready, or ready to preempt: then `mustSwitch` is set. While `mustSwitch` is set
+   * the running process has been put where it belongs already (its list, a Semaphore, nowhere): it
+   * must not be put anywhere again.
+   */
   resume(process: Oop): void {
     const memory = this.#memory;
-    if (this.active === memory.nil) {
+    if (this.active === memory.nil || this.mustSwitch) {
       this.addLast(this.#listOf(process), process);
       this.mustSwitch = true;
     } else if (this.priority(process) > this.priority(this.active)) {

@@ -3,18 +3,18 @@
  * enough to use closures, ensure:, processes and semaphores, and a clock that a test can move. What is
  * tested is the machine; the class library has its own tests.
  */
-import { bareDefinitions } from '../bootstrap/bare.ts';
-import { buildClasses, type ClassDefinition } from '../bootstrap/class-builder.ts';
-import { fillSpecialObjects } from '../bootstrap/special-objects.ts';
-import { compileDoIt } from '../compiler/compiler.ts';
-import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
-import { compileIntoClass, installMethod } from '../objects/installer.ts';
-import { PAGE_BYTES } from '../objects/layout.ts';
-import { bindingOf, declareGlobal, imageScope } from '../objects/scope.ts';
-import { SHAPE, SPECIAL } from '../objects/well-known.ts';
-import { PRIMITIVES } from '../primitives/table.ts';
-import { Interpreter, type InterpreterOptions } from './interpreter.ts';
-import type { InterpreterHost } from './primitive-interface.ts';
+import { bareDefinitions } from '../../vm/bootstrap/bare.ts';
+import { buildClasses, type ClassDefinition } from '../../vm/bootstrap/class-builder.ts';
+import { fillSpecialObjects } from '../../vm/bootstrap/special-objects.ts';
+import { compileDoIt } from '../../vm/compiler/compiler.ts';
+import { Interpreter, type InterpreterOptions } from '../../vm/interpreter/interpreter.ts';
+import type { InterpreterHost } from '../../vm/interpreter/primitive-interface.ts';
+import { ObjectMemory, type Oop } from '../../vm/memory/object-memory.ts';
+import { compileIntoClass, installMethod } from '../../vm/objects/installer.ts';
+import { PAGE_BYTES } from '../../vm/objects/layout.ts';
+import { bindingOf, declareGlobal, imageScope } from '../../vm/objects/scope.ts';
+import { SHAPE, SPECIAL } from '../../vm/objects/well-known.ts';
+import { PRIMITIVES } from '../../vm/primitives/table.ts';
 
 /** Class, then its methods; 'X class' for the class side. */
 const KERNEL: Readonly<Record<string, readonly string[]>> = {
