@@ -157,3 +157,22 @@ describe('Interpreter.run()', () => {
     ]);
   });
 });
+
+describe('Scheduler.resume()', () => {
+  test('puts the running process into its list once when several preempt it before the switch', () => {
+    const m = new Machine();
+    const { scheduler } = m.interpreter;
+    const [running, equal, high, higher] = [40, 40, 60, 80].map((priority) => {
+      const process = m.start('Log add: #never', priority);
+      scheduler.remove(process);
+      return process;
+    }) as [number, number, number, number];
+    scheduler.setActive(running);
+    scheduler.mustSwitch = false;
+    scheduler.resume(equal);
+    scheduler.resume(high);
+    scheduler.resume(higher);
+    expect([1, 2, 3, 4].map(() => scheduler.next())).toEqual([higher, high, running, equal]);
+    expect(scheduler.next()).toBe(m.memory.nil);
+  });
+});
