@@ -78,6 +78,12 @@ function printOutcome(outcome: Outcome): boolean {
   }
 }
 
+/** PALIMPSEST_PATIENCE_MS shortens the minute after a death; the tests have no minutes. */
+function patience(): { patienceMs?: number } {
+  const patienceMs = Number(process.env['PALIMPSEST_PATIENCE_MS']);
+  return patienceMs > 0 ? { patienceMs } : {};
+}
+
 async function evaluateAll(machine: Machine, expressions: readonly string[]): Promise<number> {
   await machine.supervisor.start(machine.opened.head.number);
   for (const expression of expressions) {
@@ -106,6 +112,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
       console,
       leaveCrashes: false,
       endsWithConsole: true,
+      ...patience(),
       leave: async () => {
         terminal.restore();
         process.exit(0);

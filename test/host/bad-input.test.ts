@@ -186,7 +186,19 @@ describe('the command line', () => {
 /** Opens a file in a QEMU that never runs a thing. */
 async function startQemu(path: string): Promise<{ said: string; kill(): Promise<void> }> {
   const drive = `file=${path},if=none,id=card,format=raw`;
-  const words = ['-M', 'virt', '-S', '-display', 'none', '-serial', 'none', '-monitor', 'stdio'];
+  const words = [
+    '-M',
+    'virt',
+    '-S',
+    '-nic',
+    'none',
+    '-display',
+    'none',
+    '-serial',
+    'none',
+    '-monitor',
+    'stdio',
+  ];
   const child = spawn('qemu-system-aarch64', [
     ...words,
     '-drive',

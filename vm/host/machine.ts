@@ -25,6 +25,7 @@ import {
   WORD_BYTES,
 } from '../objects/layout.ts';
 import type { Console } from '../supervisor/console.ts';
+import { VM_V8_HEAP_BYTES_MAX } from '../supervisor/ladder.ts';
 import { type FromVm, SIGNAL, SIGNAL_WORDS, type StoreRequests } from '../supervisor/messages.ts';
 import { type FromStore, StoreClient } from '../supervisor/store-client.ts';
 import {
@@ -46,14 +47,17 @@ export interface MachineOptions {
   /** PID 1: a native death leaves its reason in the journal and restarts the machine. */
   readonly leaveCrashes: boolean;
   readonly endsWithConsole: boolean;
+  /** See SupervisorHost; 60 s when it is left out. */
+  readonly patienceMs?: number;
   readonly leave: SupervisorHost['leave'];
 }
 
 const REGION_BYTES = REGION_WORDS_MAX * WORD_BYTES;
 /** Stack of the vm's thread: the interpreter bounds its depth well below (DEPTH_MAX). */
 const VM_STACK_MIB = 16;
-/** V8's own heap in the vm's thread: caches and decoded methods, never Smalltalk objects. */
-const VM_V8_HEAP_MIB = 512;
+/** V8's own heap in the vm's thread: caches and decoded methods. The supervisor watches it, too. */
+const VM_V8_HEAP_MIB = VM_V8_HEAP_BYTES_MAX / 2 ** 20;
+const PATIENCE_MS = 60_000;
 
 /** Room for the tickets of one vm thread: a later thread's are always higher. */
 const TICKETS_PER_VM = 2 ** 32;
@@ -116,6 +120,7 @@ export class Machine {
       resetRegion: () => addon.resetRegion(),
       leave: options.leave,
       nowMs: () => Date.now(),
+      patienceMs: options.patienceMs ?? PATIENCE_MS,
       endsWithConsole: options.endsWithConsole,
     });
   }
@@ -137,6 +142,10 @@ function startStore(
   worker.on('error', (error: Error) => {
     const reason = `the journal's thread has stopped: ${error.message}`;
     options.console.write(`${reason}\nNothing more can be saved; what was saved is safe.\n`);
+    const words = new Int32Array(signals);
+    Atomics.store(words, SIGNAL.storeGone, 1);
+    Atomics.add(words, SIGNAL.wake, 1);
+    Atomics.notify(words, SIGNAL.wake);
     store.fail(reason);
   });
   return { store, worker };
@@ -176,6 +185,8 @@ function startVm(parts: {
   });
   const signals = new Int32Array(vmData.signals);
   const control = new Int32Array(addon.view(0, PAGE_BYTES));
+  Atomics.store(signals, SIGNAL.sleeps, 0);
+  Atomics.store(signals, SIGNAL.output, 0);
   let over = false;
   const died = (reason: string): void => {
     if (over) return;
@@ -183,7 +194,11 @@ function startVm(parts: {
     start.onDeath(reason);
   };
   vm.on('message', (message: FromVm) => {
-    if (!over) start.onMessage(message);
+    if (over) return;
+    start.onMessage(message);
+    if (message.kind !== 'output') return;
+    Atomics.sub(signals, SIGNAL.output, message.text.length);
+    Atomics.notify(signals, SIGNAL.output);
   });
   vm.on('error', (error) => died(error instanceof Error ? error.message : String(error)));
   vm.on('exit', (code) => died(`its thread ended with status ${code}`));
@@ -195,6 +210,8 @@ function startVm(parts: {
       Atomics.notify(signals, SIGNAL.wake);
     },
     runs: () => Atomics.load(signals, SIGNAL.runs),
+    sleeps: () => Atomics.load(signals, SIGNAL.sleeps) !== 0,
+    heapBytes: async () => (await vm.getHeapStatistics()).total_heap_size,
     terminate: async () => {
       over = true;
       await vm.terminate();

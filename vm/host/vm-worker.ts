@@ -46,6 +46,14 @@ type Event =
   | { readonly kind: 'error'; process: Oop; context: Oop; readonly description: string };
 
 const FOREVER_MS = 2 ** 30;
+/** Characters of output sent at once, and sent but not yet taken by the terminal. */
+const OUTPUT_PIECE = 1024;
+const OUTPUT_AHEAD_MAX = 4096;
+/**
+ * A deeper recursion is an error. Its Contexts are objects: when it stops they are committed like all
+ * others, so this also bounds what an endless recursion costs the journal.
+ */
+const STACK_BYTES_MAX = 16 * 2 ** 20;
 
 class VmThread {
   readonly #data: VmWorkerData;
@@ -86,6 +94,7 @@ class VmThread {
     this.#interpreter = new Interpreter({
       memory: this.#memory,
       primitives: PRIMITIVES,
+      spilledBytesMax: STACK_BYTES_MAX,
       host: this.#host(() => addon.die()),
     });
     this.#evaluator = new Evaluator({
@@ -115,12 +124,14 @@ class VmThread {
       }
       if (this.#handleAll() || result.status !== 'idle') continue;
       const { nextTimerMs } = result;
+      Atomics.store(this.#signals, SIGNAL.sleeps, 1);
       Atomics.wait(
         this.#signals,
         SIGNAL.wake,
         seen,
         Math.min(nextTimerMs ?? FOREVER_MS, FOREVER_MS),
       );
+      Atomics.store(this.#signals, SIGNAL.sleeps, 0);
     }
     this.#post({ kind: 'stopped' });
   }
@@ -156,6 +167,7 @@ class VmThread {
         return;
       case 'interrupt':
         this.#evaluator.interrupt(this.#interpreter.activeProcess);
+        this.#post({ kind: 'interrupted' });
         return;
       case 'stop':
         this.#stopped = true;
@@ -260,6 +272,10 @@ class VmThread {
     while (this.#uncommitted.size > 0) {
       const seen = Atomics.load(this.#signals, SIGNAL.wake);
       this.#receiveCommits();
+      if (Atomics.load(this.#signals, SIGNAL.storeGone) !== 0) {
+        for (const ticket of this.#uncommitted.keys()) this.#failedTicket = ticket;
+        return;
+      }
       if (this.#uncommitted.size > 0) Atomics.wait(this.#signals, SIGNAL.wake, seen, 100);
     }
   }
@@ -270,7 +286,7 @@ class VmThread {
     };
     return {
       nowMicroseconds: () => Date.now() * 1000,
-      consoleWrite: (text) => this.#post({ kind: 'output', text }),
+      consoleWrite: (text) => this.#write(text),
       processFinished: (process, value) => {
         this.#events.push({ kind: 'finished', process, value });
         wakeUp();
@@ -294,6 +310,23 @@ class VmThread {
       generations: () => this.#generations,
       crash: () => die(),
     };
+  }
+
+  /**
+   * Sends output in small pieces, never far ahead of the terminal: a slow line holds back the process
+   * that floods it, and Ctrl-C is seen between two pieces.
+   */
+  #write(text: string): void {
+    for (let start = 0; start < text.length; start += OUTPUT_PIECE) {
+      const piece = text.slice(start, start + OUTPUT_PIECE);
+      for (;;) {
+        const ahead = Atomics.load(this.#signals, SIGNAL.output);
+        if (ahead < OUTPUT_AHEAD_MAX) break;
+        Atomics.wait(this.#signals, SIGNAL.output, ahead);
+      }
+      Atomics.add(this.#signals, SIGNAL.output, piece.length);
+      this.#post({ kind: 'output', text: piece });
+    }
   }
 
   #post(message: FromVm): void {

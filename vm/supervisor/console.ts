@@ -81,33 +81,45 @@ export class Console {
     });
   }
 
+  /** Ends a readLine that is going on, as Ctrl-C would; what was typed is dropped. */
+  cancelRead(): void {
+    if (this.#reader === null) return;
+    this.#editor.cancel();
+    this.#finish({ kind: 'interrupt' });
+    this.#atLineStart = false;
+  }
+
   /** Resolves true when a key is pressed (the key is swallowed), false after the time is over. */
   async keyWithin(timeoutMs: number): Promise<boolean> {
-    if (this.#pending.length > 0) {
-      this.#pending = [];
-      return true;
-    }
-    if (this.#ended) return false;
+    const pressed = (await this.typesWithin(timeoutMs)) && this.#pending.length > 0;
+    this.#pending = [];
+    return pressed;
+  }
+
+  /**
+   * Resolves true when something is typed, which is kept for the next readLine, or when there is
+   * nobody who could; false after the time is over.
+   */
+  async typesWithin(timeoutMs: number): Promise<boolean> {
+    assert(this.#reader === null && this.#keyWaiter === null, 'somebody reads already');
+    if (this.#pending.length > 0 || this.#ended) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), timeoutMs);
     this.#keyWaiter = () => resolve(true);
-    const pressed = await promise;
+    const typed = await promise;
     clearTimeout(timer);
     this.#keyWaiter = null;
-    return pressed;
+    return typed;
   }
 
   #input(bytes: Uint8Array | null): void {
     if (bytes === null) {
       this.#ended = true;
+      this.#keyWaiter?.();
       this.#drain();
       return;
     }
-    if (this.#keyWaiter !== null) {
-      this.#keyWaiter();
-      return;
-    }
-    if (this.#reader === null) {
+    if (this.#reader === null && this.#keyWaiter === null) {
       const interrupt = bytes.lastIndexOf(INTERRUPT_BYTE);
       if (interrupt >= 0) {
         this.#pending = [...bytes.subarray(interrupt + 1)];
@@ -117,6 +129,7 @@ export class Console {
     }
     for (const byte of bytes)
       if (this.#pending.length < PENDING_BYTES_MAX) this.#pending.push(byte);
+    this.#keyWaiter?.();
     this.#drain();
   }
 

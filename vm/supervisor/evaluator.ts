@@ -238,11 +238,13 @@ export class Evaluator {
     });
   }
 
+  /** Gives up an evaluation, and with it the one that waits for its value. */
   #abandon(evaluation: Evaluation): void {
-    const { id, process } = evaluation;
-    this.#remove(evaluation);
-    this.#debugger.terminate(process);
-    this.#host.post({ kind: 'report', id, lines: [] });
+    for (let each: Evaluation | null = evaluation; each !== null; each = each.target) {
+      this.#remove(each);
+      this.#debugger.terminate(each.process);
+    }
+    this.#host.post({ kind: 'report', id: evaluation.id, lines: [] });
   }
 
   #remove(evaluation: Evaluation): void {

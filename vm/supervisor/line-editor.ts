@@ -41,6 +41,12 @@ export class LineEditor {
     this.#echo(this.text + '\b'.repeat(this.#characters.length - this.#cursor));
   }
 
+  /** Drops the line being typed; what the terminal shows of it stays. */
+  cancel(): void {
+    this.#escape = '';
+    this.#reset();
+  }
+
   /** Takes bytes from the terminal; answers the events they complete, in order. */
   feed(bytes: Uint8Array): EditorEvent[] {
     const events: EditorEvent[] = [];

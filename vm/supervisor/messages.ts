@@ -7,6 +7,9 @@
 export const SIGNAL = {
   wake: 0, // counts messages sent to the vm; the vm sleeps on it
   runs: 1, // counts the vm's turns at the interpreter: unchanged means it did nothing since
+  sleeps: 2, // 1 while the vm waits for something to do
+  output: 3, // characters of output the vm has sent and the terminal has not yet taken
+  storeGone: 4, // 1 when no commit will ever become durable any more
 } as const;
 export const SIGNAL_WORDS = 16;
 
@@ -57,6 +60,8 @@ export type FromVm =
   | { readonly kind: 'shutdown'; readonly how: 'restart' | 'poweroff'; readonly ticket: number }
   | { readonly kind: 'label'; readonly generation: number; readonly label: string }
   | { readonly kind: 'commitRefused'; readonly reason: string }
+  /** Ctrl-C has been seen to, whatever there was to stop. */
+  | { readonly kind: 'interrupted' }
   | { readonly kind: 'stopped' };
 
 /** A commit: page i is bytes [4096 i, 4096 (i + 1)) of the staging buffer. */

@@ -10,7 +10,9 @@ import type { StoreClient } from './store-client.ts';
 /** What the person decided. */
 export type MenuDecision =
   | { readonly kind: 'start'; readonly generation: number }
-  | { readonly kind: 'restart' | 'poweroff' };
+  | { readonly kind: 'restart' | 'poweroff' }
+  /** The console's input has ended. */
+  | { readonly kind: 'end' };
 
 const LIST_LINES = 20;
 const CHANGE_LINES = 20;
@@ -44,12 +46,18 @@ export class RecoveryMenu {
     this.#store = store;
   }
 
-  /** Talks until the person decides. */
-  async run(): Promise<MenuDecision> {
+  /**
+   * Talks until the person decides. With a time it starts the newest generation when nothing is typed
+   * for that long: a machine nobody looks at must come back by itself.
+   */
+  async run({ continueAfterMs }: { continueAfterMs: number | null }): Promise<MenuDecision> {
     this.#console.print('Recovery. "help" lists the commands, "continue" starts Smalltalk.');
+    if (continueAfterMs !== null && !(await this.#keyPressed(continueAfterMs))) {
+      return { kind: 'start', generation: await this.#head() };
+    }
     for (;;) {
       const event = await this.#console.readLine('recovery> ');
-      if (event.kind === 'end') return { kind: 'start', generation: await this.#head() };
+      if (event.kind === 'end') return { kind: 'end' };
       if (event.kind === 'interrupt') continue;
       try {
         const decision = await this.#obey(event.text.trim());
@@ -58,6 +66,12 @@ export class RecoveryMenu {
         this.#console.print(error instanceof Error ? error.message : String(error));
       }
     }
+  }
+
+  #keyPressed(withinMs: number): Promise<boolean> {
+    const seconds = Math.ceil(withinMs / 1000);
+    this.#console.print(`It continues by itself in ${seconds} s, unless a key is pressed.`);
+    return this.#console.typesWithin(withinMs);
   }
 
   async #obey(line: string): Promise<MenuDecision | null> {

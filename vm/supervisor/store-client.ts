@@ -25,6 +25,9 @@ export type FromStore =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | Committed;
 
+/** Settles every ticket there will be: nothing is committed any more. */
+const LAST_TICKET = Number.MAX_SAFE_INTEGER;
+
 interface Waiter {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -37,6 +40,7 @@ export class StoreClient {
   readonly #post: (call: StoreCall) => void;
   readonly #waiters = new Map<number, Waiter>();
   #nextId = 1;
+  #failure: StoreError | null = null;
 
   /** `post` carries a call to the store's thread. */
   constructor(post: (call: StoreCall) => void) {
@@ -48,6 +52,7 @@ export class StoreClient {
     name: N,
     request: StoreRequests[N]['request'],
   ): Promise<StoreRequests[N]['reply']> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiters.set(id, { resolve, reject });
@@ -74,9 +79,16 @@ export class StoreClient {
     this.#waiters.delete(message.id);
   }
 
-  /** The store's thread is gone: everything waiting is refused with `reason`. */
+  /** The store's thread is gone: everything waiting, and to come, is refused with `reason`. */
   fail(reason: string): void {
-    for (const waiter of this.#waiters.values()) waiter.reject(new StoreError('IO_FAILED', reason));
+    this.#failure = new StoreError('IO_FAILED', reason);
+    for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
     this.#waiters.clear();
+    this.onCommit({
+      kind: 'commitFailed',
+      ticket: LAST_TICKET,
+      code: 'IO_FAILED',
+      message: reason,
+    });
   }
 }

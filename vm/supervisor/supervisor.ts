@@ -7,9 +7,11 @@
  * line is in the change log before it runs.
  */
 import { assert } from '../base/assert.ts';
+import { StoreError } from '../store/store-error.ts';
 import { dirtyPagesWorthCommit } from './checkpoint-policy.ts';
 import type { Console } from './console.ts';
 import { parseDebugCommand } from './debug-command.ts';
+import { HeapWatch, Ladder } from './ladder.ts';
 import type {
   CrashReason,
   DebugCommand,
@@ -28,6 +30,10 @@ export interface VmHandle {
   /** Counts the vm's turns: unchanged means that it did nothing. */
   runs(): number;
   terminate(): Promise<void>;
+  /** Whether it waits for something to do. */
+  sleeps(): boolean;
+  /** Bytes of its V8 heap, where no Smalltalk objects are. */
+  heapBytes(): Promise<number>;
 }
 
 /** What a vm is started with. */
@@ -49,6 +55,8 @@ export interface SupervisorHost {
   /** Restarts or switches off what we run on; a host program just ends. */
   leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never>;
   nowMs(): number;
+  /** How long a dead Smalltalk waits for a key, and a live one has to live to count as healthy. */
+  readonly patienceMs: number;
   /** The end of the console's input is the end of everything: so on a PC, never on the appliance. */
   readonly endsWithConsole: boolean;
 }
@@ -67,6 +75,8 @@ export type Outcome =
 const POLICY_TICK_MS = 1_000;
 /** How long a vm may take to answer Ctrl-C before a second one ends it. */
 const INTERRUPT_PATIENCE_MS = 2_000;
+/** After that many starts in a row that failed, a person has to decide. */
+const FAILED_STARTS_MAX = 3;
 const PROMPT = 'st> ';
 
 export class Supervisor {
@@ -80,7 +90,9 @@ export class Supervisor {
   #tickets = new Map<number, (failure: string | null) => void>();
   #settledTicket = 0;
   #nextId = 1;
-  #policyTimer: NodeJS.Timeout | null = null;
+  #timers: NodeJS.Timeout[] = [];
+  readonly #ladder: Ladder;
+  readonly #watch = new HeapWatch();
   #commitMs = 0;
   #runsAtCommit = 0;
   #outside = false;
@@ -92,6 +104,7 @@ export class Supervisor {
     this.#console = console;
     this.#store = store;
     this.#host = host;
+    this.#ladder = new Ladder(store);
     store.onCommit = (news) => {
       if (news.kind === 'committed') {
         this.#generation = news.generation;
@@ -100,7 +113,7 @@ export class Supervisor {
         this.#settle(news.ticket, null);
       } else {
         this.#settle(news.ticket, news.message);
-        this.#sayCommitTrouble(news.message);
+        this.#sayCommitTrouble(news.code, news.message);
       }
     };
   }
@@ -116,24 +129,22 @@ export class Supervisor {
     crash: CrashReason | null,
     { menu }: { menu: MenuOffer },
   ): Promise<never> {
-    let generation: number | null = head.number;
+    let generation = head.number;
     if (crash !== null) {
       this.#console.print(`The machine restarted: ${describeCrash(crash)}.`);
-      generation = await this.#menu();
+      generation = await this.#menuAfterDeath();
     } else if (menu === 'at once' || (menu !== 'never' && (await this.#offerMenu(menu.withinMs)))) {
-      generation = await this.#menu();
+      generation = await this.#menu(null);
     }
     for (;;) {
-      if (generation !== null) {
-        try {
-          await this.start(generation);
-          await this.#converse();
-        } catch (error) {
-          this.#console.print(error instanceof Error ? error.message : String(error));
-        }
+      try {
+        await this.start(generation);
+        await this.#converse();
+      } catch (error) {
+        this.#console.print(error instanceof Error ? error.message : String(error));
       }
       await this.stop();
-      generation = await this.#menu();
+      generation = await this.#menuAfterDeath();
     }
   }
 
@@ -144,32 +155,42 @@ export class Supervisor {
     await this.#store.call('fillMap', { generation });
     this.#generation = generation;
     this.#death = null;
+    this.#interruptMs = 0;
     const ready = Promise.withResolvers<void>();
+    let started = false;
     this.#vm = this.#host.startVm({
       generation,
       generations: await this.#store.call('list', {}),
-      onMessage: (message) => (message.kind === 'ready' ? ready.resolve() : this.#fromVm(message)),
+      onMessage: (message) => {
+        if (message.kind !== 'ready') return this.#fromVm(message);
+        started = true;
+        ready.resolve();
+      },
       onDeath: (reason) => {
-        if (this.#vm !== null) this.#died(reason);
-        ready.reject(new Error(`Cannot start generation ${generation}: ${reason}`));
+        if (started) this.#died(reason);
+        else ready.reject(new Error(`Cannot start generation ${generation}: ${reason}`));
       },
     });
     await ready.promise;
     this.#commitMs = this.#host.nowMs();
     this.#runsAtCommit = this.#vm.runs();
-    this.#policyTimer = setInterval(() => this.#considerCommit(), POLICY_TICK_MS);
+    this.#timers = [
+      setInterval(() => this.#considerCommit(), POLICY_TICK_MS),
+      setInterval(() => this.#watchHeap(), POLICY_TICK_MS),
+      setTimeout(() => this.#ladder.healthy(), this.#host.patienceMs),
+    ];
     this.#console.onInterrupt = () => this.#interrupt();
   }
 
   /** Ends the vm; what was not committed is gone. */
   async stop(): Promise<void> {
-    if (this.#policyTimer !== null) clearInterval(this.#policyTimer);
-    this.#policyTimer = null;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
     const vm = this.#vm;
     this.#vm = null;
     if (vm === null) return;
     await vm.terminate();
-    await this.#store.call('detachVm', {});
+    await this.#store.call('detachVm', {}).catch(() => {}); // Without a store nothing is committed.
   }
 
   /** Evaluates one piece of source; resolves when its answer is durable. */
@@ -185,10 +206,13 @@ export class Supervisor {
     return this.#ask((id) => ({ kind: 'debug', id, command }));
   }
 
+  #vmDied(): Outcome {
+    return { kind: 'vmDied', reason: this.#death ?? 'it is not running' };
+  }
+
   #ask(message: (id: number) => ToVm): Promise<Outcome> {
     const vm = this.#vm;
-    if (vm === null || this.#death !== null)
-      return Promise.resolve({ kind: 'vmDied', reason: this.#death ?? 'it is not running' });
+    if (vm === null || this.#death !== null) return Promise.resolve(this.#vmDied());
     assert(this.#waiting === null, 'two evaluations of one console');
     const id = this.#nextId++;
     this.#outside = true;
@@ -243,7 +267,7 @@ export class Supervisor {
   async #debugConversation(): Promise<Outcome | null> {
     for (;;) {
       const event = await this.#console.readLine('debug> ');
-      if (this.#death !== null) return { kind: 'vmDied', reason: this.#death };
+      if (this.#death !== null) return this.#vmDied();
       if (event.kind !== 'line') return this.#abandon();
       const text = event.text.trim();
       if (text === '') continue;
@@ -253,12 +277,9 @@ export class Supervisor {
         continue;
       }
       if (command === null) {
-        const value = await this.evaluate(text);
-        if (value.kind === 'vmDied') return value;
-        if (value.kind === 'value') this.#console.print(value.text);
-        else if (value.kind !== 'report') {
-          this.#console.print(value.kind === 'error' ? value.description : value.message);
-        }
+        // An error in it has a debugger of its own, over this one.
+        const outcome = await this.evaluate(text);
+        if (!(await this.#show(outcome, text))) return this.#vmDied();
         continue;
       }
       if (command.name === 'abandon') return this.#abandon();
@@ -305,7 +326,10 @@ export class Supervisor {
         return;
       }
       case 'commitRefused':
-        this.#sayCommitTrouble(message.reason);
+        this.#sayCommitTrouble('refused', message.reason);
+        return;
+      case 'interrupted':
+        this.#interruptMs = 0;
         return;
       case 'ready':
       case 'stopped':
@@ -315,7 +339,7 @@ export class Supervisor {
 
   #errorFromVm(message: Extract<FromVm, { kind: 'error' }>): void {
     const { id, description, frames } = message;
-    if (id !== null) {
+    if (id !== null && this.#waiting?.id === id) {
       this.#finish(id, message.ticket, { kind: 'error', description, frames });
       return;
     }
@@ -344,15 +368,23 @@ export class Supervisor {
 
   #settle(ticket: number, failure: string | null): void {
     this.#settledTicket = Math.max(this.#settledTicket, ticket);
-    this.#tickets.get(ticket)?.(failure);
-    this.#tickets.delete(ticket);
+    for (const [each, settled] of [...this.#tickets]) {
+      if (each > ticket) continue;
+      this.#tickets.delete(each);
+      settled(failure);
+    }
   }
 
-  /** A commit that cannot be made is said once, until one succeeds again. */
-  #sayCommitTrouble(reason: string): void {
-    if (this.#commitTrouble === reason) return;
-    this.#commitTrouble = reason;
-    this.#console.write(`Not saved since generation ${this.#generation}: ${reason}\n`);
+  /**
+   * A commit that cannot be made is said with its reason once, until one succeeds again; in between
+   * every answer that is not durable says so.
+   */
+  #sayCommitTrouble(code: string, reason: string): void {
+    const known = this.#commitTrouble === code;
+    this.#commitTrouble = code;
+    if (known && this.#waiting === null) return;
+    const why = known ? '.' : `: ${reason}`;
+    this.#console.write(`Not saved since generation ${this.#generation}${why}\n`);
   }
 
   #considerCommit(): void {
@@ -367,6 +399,16 @@ export class Supervisor {
     this.#outside = false;
     this.#runsAtCommit = vm.runs();
     vm.post({ kind: 'checkpoint', dirtyPagesMin: worth });
+  }
+
+  /** A vm whose V8 heap runs away is ended before it takes the machine with it. */
+  #watchHeap(): void {
+    const vm = this.#vm;
+    if (vm === null || this.#death !== null) return;
+    this.#watch.look(vm, (bytes) => {
+      if (this.#vm !== vm) return;
+      this.#died(`its own memory has grown to ${Math.round(bytes / 2 ** 20)} MiB`);
+    });
   }
 
   #interrupt(): void {
@@ -384,12 +426,13 @@ export class Supervisor {
   }
 
   #died(reason: string): void {
+    if (this.#death !== null) return;
     this.#death = reason;
     for (const ticket of [...this.#tickets.keys()]) this.#settle(ticket, reason);
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null) waiting.done({ kind: 'vmDied', reason });
-    else this.#console.write(`Smalltalk has stopped: ${reason}. Press return.\n`);
+    else this.#console.cancelRead();
   }
 
   #tellDeath(): void {
@@ -406,16 +449,34 @@ export class Supervisor {
     return this.#console.keyWithin(menuMs);
   }
 
+  /** The recovery prompt after a death: it goes on by itself, but not for ever. */
+  async #menuAfterDeath(): Promise<number> {
+    const failures = await this.#ladder.failed();
+    if (failures < FAILED_STARTS_MAX) return this.#menu(this.#host.patienceMs);
+    this.#console.print(
+      `${failures} starts in a row have failed: Smalltalk is not started again without a word. ` +
+        '"boot N" goes back to an earlier generation.',
+    );
+    return this.#menu(null);
+  }
+
   /** The recovery prompt; answers the generation to start. */
-  async #menu(): Promise<number> {
-    const decision = await new RecoveryMenu(this.#console, this.#store).run();
-    if (decision.kind === 'start') return decision.generation;
-    return this.#leave(decision.kind);
+  async #menu(continueAfterMs: number | null): Promise<number> {
+    const menu = new RecoveryMenu(this.#console, this.#store);
+    const decision = await menu.run({ continueAfterMs });
+    switch (decision.kind) {
+      case 'start':
+        return decision.generation;
+      case 'end':
+        return this.#host.endsWithConsole ? this.#leave('exit') : this.#menu(continueAfterMs);
+      default:
+        return this.#leave(decision.kind);
+    }
   }
 
   async #leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never> {
     await this.stop();
-    await this.#store.call('close', {});
+    await this.#store.call('close', {}).catch(() => {}); // What could be saved is.
     return this.#host.leave(how);
   }
 
@@ -432,7 +493,9 @@ export class Supervisor {
     try {
       return await this.#store.call('change', { record });
     } catch (error) {
-      this.#sayCommitTrouble(error instanceof Error ? error.message : String(error));
+      // The answer that follows is not durable either, and says so.
+      if (error instanceof StoreError && this.#commitTrouble !== error.code)
+        this.#sayCommitTrouble(error.code, error.message);
       return change;
     }
   }
