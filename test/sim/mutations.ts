@@ -30,12 +30,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'superblock checksum not compared',
-    file: 'superblock.ts',
-    find: "return version === FORMAT_VERSION ? 'damaged' : version;",
-    replace: '',
-  },
-  {
     name: 'no flush after a point',
     file: 'log-writer.ts',
     find: 'this.#flush(this.#slot);\n      return { address',

@@ -9,6 +9,11 @@ export interface OpenOptions {
   random: (bytes: number) => Uint8Array;
   /** With 'manual' a full journal is refused and nothing is let go of; default 'automatic'. */
   retention?: 'automatic' | 'manual';
+  /**
+   * Told of each page of the head that vacuum gave a new place, before the old one is reused: a pager
+   * with places of its own (pageMap) must take it over at once.
+   */
+  onMoved?: (place: PagePlace) => void;
 }
 
 export interface Generation {

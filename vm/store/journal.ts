@@ -89,6 +89,7 @@ export class Journal {
   readonly #writer: LogWriter | null;
   readonly #wallClockMs: () => number;
   readonly #manual: boolean;
+  readonly #onMoved: (place: PagePlace) => void;
   #id: Uint8Array;
   readonly #loaded = new Map<number, Loaded>();
   #head: Loaded;
@@ -116,6 +117,7 @@ export class Journal {
     this.#reader = new BlockReader(storage, found.segments);
     this.notices = found.notices;
     this.#manual = options.retention === 'manual';
+    this.#onMoved = options.onMoved ?? (() => {});
     this.#head = { record: found.record, pointer: recordPointer(found) };
     this.#reader.relocate = (address) => {
       const key = this.#segments.relocationKey(address);
@@ -295,6 +297,7 @@ export class Journal {
         kept: () => this.#keptWithHead(),
         state: (number) => this.#required(number, action).record.state,
         headState: () => this.#nextState(true),
+        moved: this.#onMoved,
         administrate: (change) => {
           const state = this.#nextState(true);
           change(state);

@@ -193,6 +193,25 @@ describe('a full journal', () => {
     expect(Journal.open(storage, options).verify()).toMatchObject({ ok: true });
   });
 
+  test('tells where the pages of the head went, as pageMap does', () => {
+    const storage = fresh(2048 * KIB);
+    const places = new Map<number, string>();
+    const onMoved = (place: { page: number; offsetBytes: number; checksum: number }): void => {
+      places.set(place.page, `${place.offsetBytes} ${place.checksum}`);
+    };
+    const journal = Journal.open(storage, { ...options, onMoved });
+    for (let index = 0; index < 30; index++) put(journal, index, index);
+    for (const { page: number, offsetBytes, checksum } of journal.pageMap(30)) {
+      places.set(number, `${offsetBytes} ${checksum}`);
+    }
+    const before = new Map(places);
+    for (const step of journal.vacuum()) expect(step.segmentsFree).toBeGreaterThan(0);
+    expect(places).not.toEqual(before);
+    for (const { page: number, offsetBytes, checksum } of journal.pageMap(30)) {
+      expect(places.get(number)).toBe(`${offsetBytes} ${checksum}`);
+    }
+  });
+
   test('survives many boots on a small partition', () => {
     const storage = fresh(1024 * KIB);
     for (let boot = 0; boot < 200; boot++) put(Journal.open(storage, options), 1, boot % 256);

@@ -24,16 +24,18 @@ import {
   readBlockList,
   readUnitHeader,
   recordNumber,
+  SPACE_SIZE,
   sequenceOf,
   UNIT,
   unitBodyOffset,
 } from './format.ts';
+import type { PagePlace } from './generation.ts';
 import type { LogWriter } from './log-writer.ts';
 import { readRecord, type TableState, TREE } from './record.ts';
 import type { Segments } from './segments.ts';
 import { PAGE_BYTES } from './storage.ts';
 import { StoreError } from './store-error.ts';
-import { deltaOf, rootOf, tableEntries, treeNodesMax } from './tables.ts';
+import { deltaOf, rootOf, tableEntries, tableFind, treeNodesMax } from './tables.ts';
 import { emptyTree, type TreeChange, treeNodes, treeUpdate } from './tree.ts';
 
 export interface VacuumSource {
@@ -46,6 +48,8 @@ export interface VacuumSource {
   headState: () => TableState;
   /** Writes the head's record again with changed tables, durable. */
   administrate: (change: (state: TableState) => void) => void;
+  /** Told of each page of the head that has a new place, before the old one can be overwritten. */
+  moved: (place: PagePlace) => void;
 }
 
 export interface VacuumStep {
@@ -73,7 +77,7 @@ export function* vacuumSteps(
   const live = mark(source);
   const victims = live.victims(segments, writer.protectedSequence);
   const empty = victims.filter((physical) => live.count(physical) === 0);
-  if (empty.length > 0) yield retire(source, empty, 0);
+  if (empty.length > 0) yield retire(source, empty, []);
   const sparse = victims
     .filter((physical) => live.count(physical) > 0)
     .filter((physical) => live.count(physical) <= segments.slots * LIVE_SHARE_MAX)
@@ -96,18 +100,37 @@ export function* vacuumSteps(
   }
 }
 
-function retire(source: VacuumSource, physicals: readonly number[], copied: number): VacuumStep {
+function retire(
+  source: VacuumSource,
+  physicals: readonly number[],
+  copied: readonly CopiedBlock[],
+): VacuumStep {
   const { segments, writer } = source;
   const before = segments.free;
   const newest = writer.superblock.number;
   for (const physical of physicals) segments.retire(physical, newest);
+  tellMoved(source, copied);
   writer.renewSuperblock();
   writer.renewSuperblock();
   return {
     segmentsFreed: Math.max(0, segments.free - before),
-    blocksCopied: copied,
+    blocksCopied: copied.length,
     segmentsFree: segments.free,
   };
+}
+
+/** Readers beside the journal (the pager) must learn of new places before the old ones are reused. */
+function tellMoved(source: VacuumSource, copied: readonly CopiedBlock[]): void {
+  const head = source.headState();
+  for (const { number, pointer } of copied) {
+    const tree = Math.floor(number / SPACE_SIZE);
+    if (tree !== TREE.objects && tree !== TREE.farBodies) continue;
+    const found = tableFind(source.reader, head, tree, number % SPACE_SIZE);
+    const place = found && source.reader.resolve(found);
+    // An older version of the page has moved, not the head's.
+    if (!place || place.offsetBytes !== source.segments.offsetOf(pointer.address)) continue;
+    source.moved({ page: number, ...place });
+  }
 }
 
 /** Blocks that copies may take: what is free less relocation tree, record and superblocks. */
@@ -129,17 +152,18 @@ function copyLive(
   source: VacuumSource,
   live: LiveMap,
   physicals: readonly number[],
-): { emptied: number[]; blocks: number } {
+): { emptied: number[]; blocks: CopiedBlock[] } {
   const moved = new Map<number, Pointer>();
   const emptied: number[] = [];
-  let blocks = 0;
+  const blocks: CopiedBlock[] = [];
   for (const physical of physicals) {
     const found = liveBlocks(source, live, physical);
     if (!found) continue;
     emptied.push(physical);
     for (const { address, number, bytes } of found) {
-      moved.set(address, source.writer.append(number, bytes));
-      blocks++;
+      const pointer = source.writer.append(number, bytes);
+      moved.set(address, pointer);
+      blocks.push({ number, pointer });
     }
   }
   source.writer.closeUnit(UNIT.moved);
@@ -179,6 +203,11 @@ function relocations(
   return [...entries]
     .map(([key, pointer]) => ({ key, address: pointer.address, checksum: pointer.checksum }))
     .sort((a, b) => a.key - b.key);
+}
+
+interface CopiedBlock {
+  number: number;
+  pointer: Pointer;
 }
 
 interface LiveBlock {
