@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { PageMap } from '../pager/page-map.ts';
 import { pageChecksum } from '../store/format.ts';
-import { type Generation, Journal } from '../store/journal.ts';
+import { type Generation, Journal, type PagePlace } from '../store/journal.ts';
 import { PAGE_BYTES, type Storage } from '../store/storage.ts';
 import { StoreError } from '../store/store-error.ts';
 import { decodeChangeRecord, encodeChangeRecord } from '../supervisor/change-record.ts';
@@ -40,6 +40,8 @@ export class StoreService {
   readonly #options: StoreServiceOptions;
   #opened: Journal | null = null;
   #storage: Storage | null = null;
+  /** The pager's map once it has been filled: it follows what vacuum moves. */
+  #map: PageMap | null = null;
   #journalMsAtOpen = 0;
   #openedAtMs = 0;
 
@@ -104,6 +106,10 @@ export class StoreService {
       write,
       wallClockMs: () => Date.now(),
       random: (count) => randomBytes(count),
+      // A scratch journal moves nothing in the file that the pager reads.
+      onMoved: (place) => {
+        if (this.#map && !scratch) enter(this.#map, place);
+      },
     });
     this.#journalMsAtOpen = this.#opened.head.journalMs;
     this.#openedAtMs = performance.now();
@@ -136,9 +142,10 @@ export class StoreService {
     let count = 0;
     for (const { page, offsetBytes, checksum } of this.#journal.pageMap(generation)) {
       if (page >= map.pageCount) break; // Spaces above 0 are not paged into the region.
-      map.set(page, offsetBytes, checksum, pageChecksum(page, offsetBytes, NO_BYTES));
+      enter(map, { page, offsetBytes, checksum });
       count++;
     }
+    this.#map = map;
     return count;
   }
 
@@ -167,6 +174,12 @@ export class StoreService {
     const elapsed = Math.round(performance.now() - this.#openedAtMs);
     return { wallMs: Date.now(), journalMs: this.#journalMsAtOpen + elapsed };
   }
+}
+
+/** Tells the pager where a page lies; pages beyond the region are not its business. */
+function enter(map: PageMap, { page, offsetBytes, checksum }: PagePlace): void {
+  if (page >= map.pageCount) return;
+  map.set(page, offsetBytes, checksum, pageChecksum(page, offsetBytes, NO_BYTES));
 }
 
 function lineOf(generation: Generation): GenerationLine {
