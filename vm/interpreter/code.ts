@@ -13,6 +13,7 @@
  */
 
 import { decode, type Instruction, primitiveOf } from '../bytecode/decode.ts';
+import { verify } from '../bytecode/verify.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { FORMAT, HEADER_WORDS, SHAPE_MASK, SHAPE_SMALL_INTEGER } from '../objects/layout.ts';
 import { CLOSURE, SHAPE } from '../objects/well-known.ts';
@@ -114,8 +115,8 @@ export class Code {
     const outline = outlineOf(this.bytes, this.numTemps);
     this.frameWords = outline.frameWords;
     this.receiverSlots = outline.receiverSlots;
-    this.defect = outline.defect ?? literalDefect(memory, this, outline);
     this.primitive = outline.primitive;
+    this.defect = defectOf(memory, this, outline);
     this.startPc = outline.primitive === 0 ? 0 : 3;
     this.isEnsure = outline.primitive === PRIMITIVE_ENSURE;
     this.siteWord = new Int32Array(this.bytes.length + 1);
@@ -220,52 +221,49 @@ interface Outline {
   readonly primitive: number;
   readonly frameWords: number;
   readonly receiverSlots: number;
-  readonly defect: string | null;
   readonly instructions: readonly Instruction[];
 }
 
 /**
  * What one pass over the bytecodes tells. The depth is followed in a straight line and returns pop
- * nothing, so after a jump it is the true depth or more.
+ * nothing, so after a jump it is the true depth or more; the verifier holds the code to it.
  */
 function outlineOf(bytes: Uint8Array, numTemps: number): Outline {
   let instructions: Instruction[];
   try {
     instructions = decode(bytes);
   } catch {
-    return outline(0, numTemps + 2, 0, 'its bytecodes are cut off', []);
+    instructions = []; // cut off: the verifier says so
   }
   let depth = numTemps;
   let deepest = numTemps;
   let receiverSlots = 0;
-  let defect: string | null = null;
-  for (const { name, operands, bytecode, offset } of instructions) {
+  for (const { name, operands, bytecode } of instructions) {
     const [first = 0] = operands;
-    if (name === 'unassigned' || name === 'trap') defect ??= `byte ${offset} is no bytecode`;
     if (name.endsWith('ReceiverVariable')) receiverSlots = Math.max(receiverSlots, first + 1);
-    if (name.endsWith('Temp') && !name.endsWith('RemoteTemp') && first >= numTemps) {
-      defect ??= `there is no temporary ${first}`;
-    }
     if (bytecode.flow === 'return') continue;
     depth += bytecode.pushes(operands) - bytecode.pops(operands);
     if (depth < numTemps) depth = numTemps;
     deepest = Math.max(deepest, depth);
   }
-  const last = instructions.at(-1)?.bytecode.flow;
-  if (last !== 'return' && last !== 'jump') defect ??= 'it does not end in a return';
   const head = instructions[0];
   const primitive = head?.name === 'callPrimitive' ? primitiveOf(head) : 0;
-  return outline(primitive, deepest + 2, receiverSlots, defect, instructions);
+  return { primitive, frameWords: deepest + 2, receiverSlots, instructions };
 }
 
-function outline(
-  primitive: number,
-  frameWords: number,
-  receiverSlots: number,
-  defect: string | null,
-  instructions: readonly Instruction[],
-): Outline {
-  return { primitive, frameWords, receiverSlots, defect, instructions };
+/** Why the code must not run, or null: it would read or write where it must not. */
+function defectOf(memory: ObjectMemory, code: Code, outline: Outline): string | null {
+  const problem = verify({
+    bytecodes: code.bytes,
+    numArgs: code.numArgs,
+    numTemps: code.numTemps,
+    frameSize: code.frameWords,
+    primitive: code.primitive,
+    isBlock: code.isBlock,
+    literalCount: code.literalCount,
+    instanceVariableCount: Number.POSITIVE_INFINITY,
+  });
+  return problem ?? literalDefect(memory, code, outline);
 }
 
 /** Bindings and blocks must be what the bytecodes take them for, or memory would be misread. */
@@ -275,7 +273,6 @@ function literalDefect(memory: ObjectMemory, code: Code, { instructions }: Outli
     const isSend = name === 'send' || name === 'superSend';
     if (!isBinding && !isSend && name !== 'pushLiteral' && name !== 'pushFullClosure') continue;
     const index = operands[0] ?? 0;
-    if (index >= code.literalCount) return `there is no literal ${index}`;
     const literal = memory.follow(memory.H[code.literals + index]!);
     if (isBinding) {
       const isPointers = (literal & 1) === 0 && memory.formatOf(literal) <= FORMAT.ephemeron;

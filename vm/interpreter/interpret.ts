@@ -32,6 +32,7 @@ import {
 } from '../objects/layout.ts';
 import { ASSOCIATION, CLOSURE, CONTEXT, SHAPE } from '../objects/well-known.ts';
 import { type Code, KIND } from './code.ts';
+import { newLiveContext, saveFrame } from './frames.ts';
 import type { Interpreter } from './interpreter.ts';
 
 /** Why the stack unwinds. */
@@ -97,12 +98,12 @@ export function interpret(
     if (startPc === ENTRY_FAILED) stack[sp] = vm.primitiveError;
     if (depth > vm.depthMax || base + code.frameWords > vm.stackLimit) {
       vm.overflow();
-      vm.saveFrame(code, base, sp, pc, context, receiver);
+      saveFrame(vm, code, base, sp, pc, context, receiver);
       return 0;
     }
     if (--vm.ticks < 0 || H[0] !== 0) {
       if (vm.poll()) {
-        vm.saveFrame(code, base, sp, pc, context, receiver);
+        saveFrame(vm, code, base, sp, pc, context, receiver);
         return 0;
       }
     }
@@ -241,7 +242,7 @@ export function interpret(
               extendBytes = 0;
               continue activation;
             }
-            if (context === 0) context = vm.newLiveContext(code, base, receiver);
+            if (context === 0) context = newLiveContext(vm, code, base, receiver);
             stack[++sp] = context;
             continue activation;
           case 0x53: // duplicate
@@ -825,7 +826,7 @@ export function interpret(
                 if (context !== 0) vm.killContext(context);
                 return 0;
               }
-              vm.saveFrame(code, base, sp - 1, pc, context, receiver);
+              saveFrame(vm, code, base, sp - 1, pc, context, receiver);
               return 0;
             }
           case 0xed: // jump
@@ -836,7 +837,7 @@ export function interpret(
               extendBytes = 0;
               if (distance < 0 && (--vm.ticks < 0 || H[0] !== 0)) {
                 if (vm.poll()) {
-                  vm.saveFrame(code, base, sp, pc, context, receiver);
+                  saveFrame(vm, code, base, sp, pc, context, receiver);
                   return 0;
                 }
               }
@@ -929,7 +930,7 @@ export function interpret(
               if (flags > 0x7f) owner = stack[sp--]!;
               let outer = nil;
               if ((flags & 0x40) === 0) {
-                if (context === 0) context = vm.newLiveContext(code, base, receiver);
+                if (context === 0) context = newLiveContext(vm, code, base, receiver);
                 outer = context;
               }
               const copied = flags & 0x3f;
@@ -941,7 +942,13 @@ export function interpret(
           case 0xfb: // pushRemoteTemp
             {
               let vector = stack[base + bytes[pc + 1]!]!;
-              if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
+              if (H[vector] !== vm.arrayWord) {
+                vector = vm.tempVector(vector);
+                if (vector === 0) {
+                  saveFrame(vm, code, base, sp, pc - 1, context, receiver);
+                  return 0;
+                }
+              }
               stack[++sp] = H[vector + HEADER_WORDS + bytes[pc]!]!;
               pc += 2;
               continue activation;
@@ -950,7 +957,13 @@ export function interpret(
           case 0xfd: // popIntoRemoteTemp
             {
               let vector = stack[base + bytes[pc + 1]!]!;
-              if ((H[vector]! & SHAPE_MASK) === SHAPE_FORWARDER) vector = vm.memory.follow(vector);
+              if (H[vector] !== vm.arrayWord) {
+                vector = vm.tempVector(vector);
+                if (vector === 0) {
+                  saveFrame(vm, code, base, sp, pc - 1, context, receiver);
+                  return 0;
+                }
+              }
               const at = vector + HEADER_WORDS + bytes[pc]!;
               H[at] = stack[sp]!;
               cards[at >> PAGE_SHIFT] = CARD_BOTH;
@@ -960,7 +973,7 @@ export function interpret(
             }
           default:
             vm.trapped(code, pc - 1);
-            vm.saveFrame(code, base, sp, pc - 1, context, receiver);
+            saveFrame(vm, code, base, sp, pc - 1, context, receiver);
             return 0;
         }
       }
@@ -1020,7 +1033,7 @@ export function interpret(
       if (context !== 0) vm.killContext(context);
       return 0;
     }
-    vm.saveFrame(code, base, sp - 1, pc, context, receiver);
+    saveFrame(vm, code, base, sp - 1, pc, context, receiver);
     return 0;
   }
 
@@ -1031,7 +1044,7 @@ export function interpret(
       return 0;
     }
     const popped = bytes[pc - 1] === 0x5c ? sp - 1 : sp;
-    vm.saveFrame(code, base, popped, pc - 1, context, receiver);
+    saveFrame(vm, code, base, popped, pc - 1, context, receiver);
     return 0;
   }
   if (code.isEnsure) vm.ensureBase = ensureBefore;

@@ -222,6 +222,50 @@ describe('Interpreter.run()', () => {
     expect(fresh.stops[0]?.description).toContain('instance variables its receiver has not');
   });
 
+  test.each([
+    ['a jump out of the method', [0xb7]],
+    ['a jump into an instruction', [0xb0, 0xe5, 0x5c]],
+    ['an operand stack that runs empty', [0xd8, 0xd8]],
+    ['a temporary that is not there', [0xe5, 0x40, 0x5c]],
+    ['a literal that is not there', [0xe4, 0x77, 0x5c]],
+    ['a byte that is no bytecode', [0xfe]],
+    ['a binding that is none', [0x11, 0x5c]],
+  ])('damaged bytecodes are refused: %s', (_what, damage) => {
+    const fresh = machine();
+    fresh.define('SmallInteger', 'broken ^ #(1 2 3) foo: 100000000000 bar: 3');
+    const { memory } = fresh;
+    const method = fresh.interpreter.lookup(
+      fresh.classes.get('SmallInteger')!,
+      memory.internSymbol('broken'),
+    );
+    const first = (((memory.fetch(method, 0) >> 1) & 0x7fff) + 1) * 4;
+    for (const [index, byte] of damage.entries()) memory.storeByte(method, first + index, byte);
+    fresh.evaluate('3 broken');
+    expect(fresh.stops[0]?.description).toMatch(/^cannot run broken: /);
+    expect(fresh.evaluate('3 + 4')).toBe(7);
+    expect(memory.checkHeap()).toEqual([]);
+  });
+
+  test('takes code from a compiler, and does without where it gives none', () => {
+    const fresh = machine();
+    const { memory } = fresh;
+    const wanted = memory.internSymbol('who');
+    const compiled: number[] = [];
+    fresh.interpreter.compiler = {
+      compile: (code) => {
+        const found = fresh.interpreter.lookup(fresh.classes.get('Child')!, wanted);
+        if (code.method !== found) return null;
+        return (receiver, base) => {
+          compiled.push(receiver);
+          expect(fresh.interpreter.stack[base - 1]).toBe(receiver);
+          return (99 << 1) | 1;
+        };
+      },
+    };
+    expect(fresh.evaluate('{ Parent new callWho. Child new callWho }')).toEqual(['#parent', 99]);
+    expect(compiled.length).toBe(1);
+  });
+
   test('a new method is found though the old one was cached', () => {
     const fresh = machine();
     expect(fresh.evaluate('Child new callWho')).toBe('#child');

@@ -89,7 +89,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   readonly methods: MethodLookup;
   readonly sends: SendLookup;
   readonly stepping = new Stepping();
-  compiler: MethodCompiler | null = null;
 
   readonly H: Int32Array;
   readonly cards: Uint8Array;
@@ -97,6 +96,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   nil: Oop = 0;
   true: Oop = 0;
   false: Oop = 0;
+  /** Class word of Arrays: what a temp vector must have. */
+  arrayWord = 0;
   failCode = 0;
   /** What an activation after a failed primitive gets as its error code. */
   primitiveError: Oop = 0;
@@ -164,12 +165,22 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.attach();
   }
 
+  /** The JIT, if the composition root has given one. */
+  get compiler(): MethodCompiler | null {
+    return this.methods.compiler;
+  }
+
+  set compiler(compiler: MethodCompiler | null) {
+    this.methods.compiler = compiler;
+  }
+
   /** Starts on the heap as it is: after a bootstrap, or resumed from a generation. */
   attach(): void {
     const { memory } = this;
     this.nil = memory.nil;
     this.true = memory.true;
     this.false = memory.false;
+    this.arrayWord = memory.classWord(SHAPE.Array);
     this.currentContext = 0;
     this.methods.forgetAll();
     if (!this.scheduler.attach()) {
@@ -546,14 +557,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.#counters.overflows++;
   }
 
-  saveFrame(code: Code, base: number, sp: number, pc: number, context: Oop, receiver: Oop): void {
-    frames.saveFrame(this, code, base, sp, pc, context, receiver);
-  }
-
-  newLiveContext(code: Code, base: number, receiver: Oop): Oop {
-    return frames.newLiveContext(this, code, base, receiver);
-  }
-
   /** The activation of this Context is over. */
   killContext(context: Oop): void {
     const { H, nil } = this;
@@ -618,6 +621,14 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     else if ((H[b]! & SHAPE_MASK) === FLOAT_SHAPE) this.right = memory.F[(b >> 1) + 1]!;
     else return false;
     return true;
+  }
+
+  /** What stands for a temp vector that is no Array: an Array behind a forwarder, or 0 and a halt. */
+  tempVector(oop: Oop): Oop {
+    const vector = this.memory.follow(oop);
+    if (this.memory.shapeOf(vector) === SHAPE.Array) return vector;
+    this.halt('cannot go on: a temp vector has become something else');
+    return 0;
   }
 
   floatAdd(a: Oop, b: Oop): Oop {

@@ -12,7 +12,7 @@
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { FORMAT } from '../objects/layout.ts';
 import { BEHAVIOR, METHOD_DICTIONARY } from '../objects/well-known.ts';
-import { Code, isCompiledCode } from './code.ts';
+import { Code, isCompiledCode, KIND, type MethodCompiler } from './code.ts';
 import type { PrimitiveTable } from './primitive-interface.ts';
 
 const CACHE_SIZE = 4096;
@@ -20,6 +20,8 @@ const BLOCK_CACHE_SIZE = 1024;
 const SUPERCLASSES_MAX = 1000;
 
 export class MethodLookup {
+  /** Makes native code of methods when they are first looked up; null without a JIT. */
+  compiler: MethodCompiler | null = null;
   readonly #memory: ObjectMemory;
   readonly #control: PrimitiveTable;
   readonly #table: PrimitiveTable;
@@ -70,6 +72,7 @@ export class MethodLookup {
     if (code === undefined) {
       code = new Code(this.#memory, method);
       code.bind(this.#memory, this.#control, this.#table);
+      if (this.compiler !== null) this.#compile(code, this.compiler);
       this.#codes.set(method, code);
     }
     return code;
@@ -106,6 +109,12 @@ export class MethodLookup {
   forgetAll(): void {
     this.forgetTargets();
     this.#codes.clear();
+  }
+
+  #compile(code: Code, compiler: MethodCompiler): void {
+    if (code.kind !== KIND.plain || code.defect !== null || code.isBlock) return;
+    code.compiled = compiler.compile(code);
+    if (code.compiled !== null) code.kind = KIND.compiled;
   }
 
   #methodIn(dictionary: Oop, selector: Oop): Oop {
