@@ -77,6 +77,9 @@ function compare(
       losses.generations++;
     }
   }
+  if (exact && losses.pages + losses.generations > 0) {
+    throw new Violation(`${losses.pages} pages, ${losses.generations} generations are lost`);
+  }
   if (losses.pages + losses.generations > 0 && head >= before.head && journal.verify().ok) {
     throw new Violation('verify says all is well though something is unreadable');
   }

@@ -121,12 +121,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: 'sequence > protectedSequence + 1 || ',
   },
   {
-    name: 'retired segments are reused at once',
-    file: 'segments.ts',
-    find: 'superblock < retired + 2',
-    replace: 'superblock < retired - 9',
-  },
-  {
     name: 'unversioned copies are written without a flush between',
     file: 'unversioned.ts',
     find: 'this.#storage.write(offset, written);\n      this.#storage.flush();',

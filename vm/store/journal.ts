@@ -11,21 +11,12 @@
  */
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
-import { BlockReader, type Pointer } from './block-reader.ts';
-import {
-  type ChangeRecord,
-  changeLength,
-  changePages,
-  decodeChange,
-  encodeChange,
-} from './changes.ts';
+import { BlockReader } from './block-reader.ts';
+import { type ChangeRecord, changePages, encodeChange } from './changes.ts';
 import {
   addressOf,
   FIRST_SEGMENT,
   NO_SEGMENT,
-  pageChecksum,
-  readBlockList,
-  readUnitHeader,
   recordNumber,
   SPACE_SIZE,
   UNIT,
@@ -34,13 +25,13 @@ import {
 } from './format.ts';
 import { type FormatOptions, formatJournal } from './format-journal.ts';
 import type { Batch, Generation, OpenOptions, PagePlace, PageWrite } from './generation.ts';
+import { Generations, noGeneration } from './generations.ts';
 import { LogWriter } from './log-writer.ts';
-import { type Marks, marksPage, NO_MARKS, readMarks, writeMarks } from './marks.ts';
+import { type Marks, marksPage, readMarks, writeMarks } from './marks.ts';
 import {
   type CommitRecord,
   encodeDelta,
   META_BYTES_MAX,
-  readRecord,
   recordOverhead,
   type TableState,
   TREE,
@@ -52,28 +43,13 @@ import { expired, PRESSURE_MAX } from './retention.ts';
 import { Segments } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
-import {
-  copyTables,
-  deltaKey,
-  foldBlocksMax,
-  foldTables,
-  pageKey,
-  tableCount,
-  tableEntries,
-  tableFind,
-} from './tables.ts';
+import { deltaKey, foldBlocksMax, foldTables, pageKey } from './tables.ts';
 import { Unversioned } from './unversioned.ts';
 import { type VacuumStep, vacuumSteps } from './vacuum.ts';
 import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.ts';
 
 export type { Batch, Generation, OpenOptions, PagePlace, PageWrite };
 
-interface Loaded {
-  record: CommitRecord;
-  pointer: Pointer;
-}
-
-const LOADED_MAX = 64;
 /** Entries of a delta that fit into a record whatever they are (17 bytes each at most). */
 const ENTRIES_SURELY_FIT = 160;
 /** Change pages that may wait for the next record: bounds what opening follows. */
@@ -91,10 +67,7 @@ export class Journal {
   readonly #manual: boolean;
   readonly #onMoved: (place: PagePlace) => void;
   #id: Uint8Array;
-  readonly #loaded = new Map<number, Loaded>();
-  #head: Loaded;
-  #pending = new Map<number, Pointer>();
-  #changePages: number;
+  readonly #view: Generations;
 
   /** Writes a blank journal, generation 0, over whatever the storage held. */
   static format(storage: Storage, options: FormatOptions): void {
@@ -118,13 +91,7 @@ export class Journal {
     this.notices = found.notices;
     this.#manual = options.retention === 'manual';
     this.#onMoved = options.onMoved ?? (() => {});
-    this.#head = { record: found.record, pointer: recordPointer(found) };
-    this.#reader.relocate = (address) => {
-      const key = this.#segments.relocationKey(address);
-      return tableFind(this.#reader, this.#head.record.state, TREE.relocations, key);
-    };
-    this.#changePages = found.record.changePages;
-    this.#takeChanges(found);
+    this.#view = new Generations(this.#reader, found);
     this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
     this.#id = found.superblock.id;
     this.#writer = options.write ? this.#startWriter(found, options.random) : null;
@@ -137,28 +104,18 @@ export class Journal {
 
   /** The newest generation. */
   get head(): Generation {
-    return this.#describe(this.#head.record);
+    return this.#view.describe(this.#view.head.record);
   }
 
   /** The generation with that number, or undefined when it never was or is no longer kept. */
   generation(number: number): Generation | undefined {
-    const loaded = this.#load(number);
-    return loaded && this.#describe(loaded.record);
+    const loaded = this.#view.load(number);
+    return loaded && this.#view.describe(loaded.record);
   }
 
   /** The generations that are kept, newest first, at most `limit`. Unreadable ones are left out. */
   generations(limit = Number.POSITIVE_INFINITY): Generation[] {
-    const result: Generation[] = [this.head];
-    for (const { number } of this.#kept()) {
-      if (result.length >= limit) break;
-      try {
-        const found = this.generation(number);
-        if (found) result.push(found);
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-      }
-    }
-    return result;
+    return this.#view.list(limit);
   }
 
   /**
@@ -166,7 +123,7 @@ export class Journal {
    * written, IO_FAILED when the medium refused (the journal must then be opened anew).
    */
   commit(batch: Batch): Generation {
-    const action = `commit generation ${this.#head.record.generation + 1}`;
+    const action = `commit generation ${this.#view.head.record.generation + 1}`;
     const writer = this.#begin(action);
     const pages = [...batch.pages].sort((a, b) => a.page - b.page);
     for (const [index, entry] of pages.entries()) checkPage(entry, pages[index - 1]);
@@ -174,7 +131,7 @@ export class Journal {
     const keys = pages.map((entry) => pageKey(entry.page));
     this.#makeRoom(action, pages.length, keys, batch.journalMs);
     return this.#writing(action, () => {
-      const state = this.#nextState();
+      const state = this.#view.nextState();
       const before = writer.bytesWritten;
       writer.mount();
       for (const { page, bytes } of pages) {
@@ -182,8 +139,8 @@ export class Journal {
         state.delta.set(pageKey(page), pointer);
       }
       return this.#appendRecord(state, before, {
-        generation: this.#head.record.generation + 1,
-        parent: this.#head.record.generation,
+        generation: this.#view.head.record.generation + 1,
+        parent: this.#view.head.record.generation,
         wallMs: batch.wallMs,
         journalMs: batch.journalMs,
         kind: batch.kind ?? 'checkpoint',
@@ -202,13 +159,13 @@ export class Journal {
   rollback(number: number, now: { wallMs: number; journalMs: number }): Generation {
     const action = `roll back to generation ${number}`;
     const writer = this.#begin(action);
-    const target = this.#load(number);
+    const target = this.#view.load(number);
     if (!target) throw noGeneration(action, number);
     const heap = [TREE.objects, TREE.farBodies] as readonly number[];
     const keys = [...target.record.state.delta.keys()];
     this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
     return this.#writing(action, () => {
-      const state = this.#nextState();
+      const state = this.#view.nextState();
       const before = writer.bytesWritten;
       for (const key of state.delta.keys()) {
         if (heap.includes(treeOfKey(key))) state.delta.delete(key);
@@ -222,7 +179,7 @@ export class Journal {
       }
       writer.mount();
       return this.#appendRecord(state, before, {
-        generation: this.#head.record.generation + 1,
+        generation: this.#view.head.record.generation + 1,
         parent: number,
         wallMs: now.wallMs,
         journalMs: now.journalMs,
@@ -239,13 +196,13 @@ export class Journal {
   mark(number: number, marks: Partial<Marks>): Generation {
     const action = `mark generation ${number}`;
     const writer = this.#begin(action);
-    if (!this.#load(number)) throw noGeneration(action, number);
+    if (!this.#view.load(number)) throw noGeneration(action, number);
     const key = marksPage(number);
     this.#ensureRoom(action, 1, [deltaKey(TREE.marks, key)], this.#reserves.recovery);
     return this.#writing(action, () => {
-      const state = this.#nextState(true);
+      const state = this.#view.nextState(true);
       const before = writer.bytesWritten;
-      const page = this.#marksPage(key);
+      const page = this.#view.marksPage(key);
       writeMarks(page, number, { ...readMarks(page, number), ...marks });
       writer.mount();
       state.delta.set(
@@ -262,15 +219,15 @@ export class Journal {
     const action = 'let go of generations';
     const writer = this.#begin(action);
     const keys = numbers.map((number) => deltaKey(TREE.generations, number));
-    assert(!numbers.includes(this.#head.record.generation), 'the head is kept');
-    for (const number of numbers) if (!this.#load(number)) throw noGeneration(action, number);
+    assert(!numbers.includes(this.#view.head.record.generation), 'the head is kept');
+    for (const number of numbers) if (!this.#view.load(number)) throw noGeneration(action, number);
     this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
     this.#writing(action, () => {
-      const state = this.#nextState(true);
+      const state = this.#view.nextState(true);
       for (const key of keys) state.delta.set(key, { address: 0, checksum: 0 });
       writer.mount();
       this.#administrate(state, writer.bytesWritten);
-      for (const number of numbers) this.#loaded.delete(number);
+      for (const number of numbers) this.#view.loaded.delete(number);
     });
   }
 
@@ -294,12 +251,12 @@ export class Journal {
         reader: this.#reader,
         segments: this.#segments,
         writer,
-        kept: () => this.#keptWithHead(),
-        state: (number) => this.#required(number, action).record.state,
-        headState: () => this.#nextState(true),
+        kept: () => this.#view.keptWithHead(),
+        state: (number) => this.#view.required(number, action).record.state,
+        headState: () => this.#view.nextState(true),
         moved: this.#onMoved,
         administrate: (change) => {
-          const state = this.#nextState(true);
+          const state = this.#view.nextState(true);
           change(state);
           writer.mount();
           this.#administrate(state, writer.bytesWritten);
@@ -343,37 +300,17 @@ export class Journal {
    * PAGE_UNREADABLE when the medium does not give back what was written.
    */
   readPage(generation: Generation | number, page: number, into: Uint8Array): boolean {
-    assert(into.length === PAGE_BYTES, 'a buffer of one page');
-    const { state } = this.#required(generation, 'read a page').record;
-    const tree = Math.floor(page / SPACE_SIZE);
-    const pointer = tableFind(this.#reader, state, tree, page % SPACE_SIZE);
-    if (pointer === null) return false;
-    this.#reader.read(page, pointer, into);
-    return true;
+    return this.#view.readPage(generation, page, into);
   }
 
   /** Where the pages of a generation lie in the storage (spaces 0 and 1, ascending). */
-  *pageMap(generation: Generation | number, fromPage = 0): Generator<PagePlace, void> {
-    const { state } = this.#required(generation, 'list pages').record;
-    for (const tree of [TREE.objects, TREE.farBodies]) {
-      const from = Math.max(0, fromPage - tree * SPACE_SIZE);
-      if (from >= SPACE_SIZE) continue;
-      for (const entry of tableEntries(this.#reader, state, tree, from)) {
-        const place = this.#reader.resolve(entry);
-        // A place that does not exist is given as offset 0, whose checksum cannot match.
-        const found = place ?? { offsetBytes: 0, checksum: entry.checksum };
-        yield { page: tree * SPACE_SIZE + entry.key, ...found };
-      }
-    }
+  pageMap(generation: Generation | number, fromPage = 0): Iterable<PagePlace> {
+    return this.#view.pageMap(generation, fromPage);
   }
 
   /** Pages a generation has in spaces 0 and 1. */
   pageCount(generation: Generation | number): number {
-    const { state } = this.#required(generation, 'count pages').record;
-    return [TREE.objects, TREE.farBodies].reduce<number>(
-      (sum, tree) => sum + tableCount(this.#reader, state, tree),
-      0,
-    );
+    return this.#view.pageCount(generation);
   }
 
   /** Appends a change record; durable on return. Answers its number. */
@@ -390,59 +327,42 @@ export class Journal {
     this.#ensureRoom(action, count + 1, [], this.#reserves.change);
     return this.#writing(action, () => {
       writer.mount();
-      if (this.#pending.size + count > PENDING_CHANGES_MAX) {
-        this.#administrate(this.#nextState(true), writer.bytesWritten);
+      if (this.#view.pending.size + count > PENDING_CHANGES_MAX) {
+        this.#administrate(this.#view.nextState(true), writer.bytesWritten);
       }
-      const number = this.#changePages;
+      const number = this.#view.changePages;
       writer.reserve(count);
       for (const [index, page] of encodeChange(number, record).entries()) {
         const key = number + index;
         const pointer = writer.append(TREE.changes * SPACE_SIZE + key, page);
-        this.#pending.set(deltaKey(TREE.changes, key), pointer);
+        this.#view.pending.set(deltaKey(TREE.changes, key), pointer);
       }
       writer.point(UNIT.change, 0, () => {});
-      this.#changePages = number + count;
+      this.#view.changePages = number + count;
       return number;
     });
   }
 
   /** The change records from number `from` on, oldest first. */
-  *changes(from = 0): Generator<ChangeRecord, void> {
-    const state = this.#nextState(true);
-    const page = new Uint8Array(PAGE_BYTES);
-    for (let number = from; number < this.#changePages; ) {
-      if (!this.#readChangePage(state, number, page)) {
-        number++;
-        continue;
-      }
-      const length = changeLength(page, number);
-      if (length === null) {
-        number++;
-        continue;
-      }
-      const count = changePages(length);
-      const pages = new Uint8Array(count * PAGE_BYTES);
-      for (let index = 0; index < count; index++) {
-        const target = pages.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
-        this.#readChangePage(state, number + index, target);
-      }
-      yield { number, record: decodeChange(pages, length) };
-      number += count;
-    }
+  changes(from = 0): Iterable<ChangeRecord> {
+    return this.#view.changes(from);
   }
 
   /** Reads and proves everything that is kept, or one generation. */
   verify(progress?: VerifyProgress, generation?: number): VerifyReport {
     const numbers =
       generation === undefined
-        ? [this.#head.record.generation, ...[...this.#kept()].map((entry) => entry.number)]
+        ? [
+            this.#view.head.record.generation,
+            ...[...this.#view.kept()].map((entry) => entry.number),
+          ]
         : [generation];
     return verifyJournal(
       {
         reader: this.#reader,
         numbers,
-        state: (number) => this.#required(number, 'verify').record.state,
-        headState: this.#nextState(true),
+        state: (number) => this.#view.required(number, 'verify').record.state,
+        headState: this.#view.nextState(true),
         notices: this.notices,
       },
       progress,
@@ -471,7 +391,7 @@ export class Journal {
         : Math.max(0, free - this.#reserves.commit) * segmentBytes,
       bytesWritten: this.#writer?.bytesWritten ?? 0,
       blocksRead: this.#reader.reads,
-      generation: this.#head.record.generation,
+      generation: this.#view.head.record.generation,
     };
   }
 
@@ -522,116 +442,6 @@ export class Journal {
     });
   }
 
-  #takeChanges(found: Recovered): void {
-    for (const unit of found.changes) {
-      const { header } = unit;
-      for (const [index, entry] of readBlockList(unit.block, header.blocks).entries()) {
-        const address = addressOf(header.sequence, header.slot + 1 + index);
-        const key = entry.number - TREE.changes * SPACE_SIZE;
-        this.#pending.set(deltaKey(TREE.changes, key), { address, checksum: entry.checksum });
-        this.#changePages = Math.max(this.#changePages, key + 1);
-      }
-    }
-  }
-
-  // ---- generations ----
-
-  *#keptWithHead(): Generator<{ number: number; pointer: Pointer }, void> {
-    yield { number: this.#head.record.generation, pointer: this.#head.pointer };
-    yield* this.#kept();
-  }
-
-  /** Numbers of the kept generations before the head, newest first. */
-  *#kept(): Generator<{ number: number; pointer: Pointer }, void> {
-    const { state, generation } = this.#head.record;
-    const window = 256;
-    for (let begin = generation - (generation % window); begin >= 0; begin -= window) {
-      const found: { number: number; pointer: Pointer }[] = [];
-      for (const entry of tableEntries(this.#reader, state, TREE.generations, begin)) {
-        if (entry.key >= begin + window || entry.key >= generation) break;
-        found.push({ number: entry.key, pointer: entry });
-      }
-      yield* found.reverse();
-    }
-  }
-
-  #load(number: number): Loaded | undefined {
-    if (number === this.#head.record.generation) return this.#head;
-    const cached = this.#loaded.get(number);
-    if (cached) return cached;
-    if (!Number.isSafeInteger(number) || number < 0) return undefined;
-    const { state } = this.#head.record;
-    const pointer = tableFind(this.#reader, state, TREE.generations, number);
-    if (pointer === null) return undefined;
-    const block = new Uint8Array(PAGE_BYTES);
-    this.#reader.read(recordNumber(number), pointer, block);
-    const header = readUnitHeader(block, this.#segments.slots);
-    const record = header && readRecord(block, unitBodyOffset(header.blocks), header.sequence);
-    if (!record || record.generation !== number) {
-      throw new StoreError(
-        'GENERATION_UNREADABLE',
-        `Cannot read generation ${number}: its record does not parse; use another generation`,
-      );
-    }
-    const loaded = { record, pointer };
-    this.#loaded.set(number, loaded);
-    if (this.#loaded.size > LOADED_MAX) {
-      const oldest = this.#loaded.keys().next();
-      if (!oldest.done) this.#loaded.delete(oldest.value);
-    }
-    return loaded;
-  }
-
-  #required(generation: Generation | number, action: string): Loaded {
-    const number = typeof generation === 'number' ? generation : generation.number;
-    const loaded = this.#load(number);
-    if (!loaded) throw noGeneration(action, number);
-    return loaded;
-  }
-
-  #describe(record: CommitRecord): Generation {
-    const marks = this.#marksOf(record.generation);
-    const label = marks.label ?? record.label;
-    return {
-      number: record.generation,
-      parent: record.parent,
-      wallMs: record.wallMs,
-      journalMs: record.journalMs,
-      kind: record.kind,
-      pages: record.pages,
-      bytes: record.bytes,
-      label: label === '' ? null : label,
-      pinned: marks.pinned,
-      knownGood: marks.knownGood,
-      verified: marks.verified,
-      changes: record.changePages,
-      meta: record.meta.slice(),
-    };
-  }
-
-  /** Marks are remarks: an unreadable page of them hides no generation (verify reports it). */
-  #marksOf(number: number): Marks {
-    try {
-      return readMarks(this.#marksPage(marksPage(number)), number);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return NO_MARKS;
-    }
-  }
-
-  #marksPage(key: number): Uint8Array {
-    const page = new Uint8Array(PAGE_BYTES);
-    const pointer = tableFind(this.#reader, this.#head.record.state, TREE.marks, key);
-    if (pointer) this.#reader.read(TREE.marks * SPACE_SIZE + key, pointer, page);
-    return page;
-  }
-
-  #readChangePage(state: TableState, number: number, into: Uint8Array): boolean {
-    const pointer = tableFind(this.#reader, state, TREE.changes, number);
-    if (pointer) this.#reader.read(TREE.changes * SPACE_SIZE + number, pointer, into);
-    return pointer !== null;
-  }
-
   // ---- writing ----
 
   get #reserves(): { commit: number; change: number; recovery: number } {
@@ -680,7 +490,7 @@ export class Journal {
       try {
         this.maintain(
           journalMs,
-          blocks + foldBlocksMax(keys, this.#head.record.state) + this.#segments.slots,
+          blocks + foldBlocksMax(keys, this.#view.head.record.state) + this.#segments.slots,
         );
       } catch (error) {
         // Vacuum could not (say, an old page is unreadable): what counts is whether it fits now.
@@ -692,15 +502,15 @@ export class Journal {
 
   #ensureRoom(action: string, blocks: number, keys: readonly number[], reserve: number): void {
     const free = this.#writer?.blocksFree(reserve) ?? 0;
-    const { state } = this.#head.record;
-    const entries = state.delta.size + this.#pending.size + 1 + keys.length;
+    const { state } = this.#view.head.record;
+    const entries = state.delta.size + this.#view.pending.size + 1 + keys.length;
     const overhead = 4 + Math.ceil(blocks / 128);
     let needed = blocks + overhead;
     // A delta this short fits into any record; else the cheap bound first: a path for each key.
     if (entries > ENTRIES_SURELY_FIT) {
       needed += 6 * entries;
       if (needed > free) {
-        const all = [...state.delta.keys(), ...this.#pending.keys(), ...keys];
+        const all = [...state.delta.keys(), ...this.#view.pending.keys(), ...keys];
         needed = blocks + overhead + 6 + foldBlocksMax(all, state);
       }
     }
@@ -712,20 +522,9 @@ export class Journal {
     );
   }
 
-  /** The head's tables with pending changes, and (for a new generation) the head in the index. */
-  #nextState(sameGeneration = false): TableState {
-    const state = copyTables(this.#head.record.state);
-    for (const [key, pointer] of this.#pending) state.delta.set(key, pointer);
-    if (!sameGeneration) {
-      const key = deltaKey(TREE.generations, this.#head.record.generation);
-      state.delta.set(key, this.#head.pointer);
-    }
-    return state;
-  }
-
   /** Writes the head's record again with other tables: no new generation. */
   #administrate(state: TableState, bytesBefore: number): void {
-    const { state: _, bytes, changePages: __, ...fields } = this.#head.record;
+    const { state: _, bytes, changePages: __, ...fields } = this.#view.head.record;
     this.#appendRecord(state, bytesBefore, { ...fields, administrative: true }, bytes);
   }
 
@@ -737,7 +536,7 @@ export class Journal {
   ): Generation {
     const writer = this.#writer as LogWriter;
     let state = tables;
-    const start = { ...fields, bytes: 0, changePages: this.#changePages };
+    const start = { ...fields, bytes: 0, changePages: this.#view.changePages };
     const overhead = recordOverhead({ ...start, state });
     let delta = encodeDelta(
       state.delta,
@@ -757,18 +556,10 @@ export class Journal {
     const pointer = writer.point(UNIT.commit, recordNumber(record.generation), (block, offset) =>
       writeRecord(block, offset, record, encoded),
     );
-    this.#head = { record, pointer };
-    this.#pending = new Map();
-    return this.#describe(record);
+    this.#view.head = { record, pointer };
+    this.#view.pending = new Map();
+    return this.#view.describe(record);
   }
-}
-
-function recordPointer(found: Recovered): Pointer {
-  const { header, block, offsetBytes } = found.head;
-  return {
-    address: addressOf(header.sequence, header.slot),
-    checksum: pageChecksum(recordNumber(found.record.generation), offsetBytes, block),
-  };
 }
 
 function treeOfKey(key: number): number {
@@ -781,11 +572,4 @@ function checkPage(entry: PageWrite, before: PageWrite | undefined): void {
   assert(space === TREE.objects || space === TREE.farBodies, 'a page of space 0 or 1');
   assert(entry.bytes === null || entry.bytes.length === PAGE_BYTES, 'a page of 4096 bytes');
   assert(before === undefined || before.page < entry.page, 'each page once in a batch');
-}
-
-function noGeneration(action: string, number: number): StoreError {
-  return new StoreError(
-    'NO_SUCH_GENERATION',
-    `Cannot ${action}: generation ${number} is not kept; list shows those that are`,
-  );
 }
