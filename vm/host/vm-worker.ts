@@ -17,7 +17,17 @@ import { Debugger } from '../interpreter/debugger.ts';
 import { Interpreter } from '../interpreter/interpreter.ts';
 import type { InterpreterHost } from '../interpreter/primitive-interface.ts';
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
-import { CARD_CHECKPOINT, CONTROL, INTERRUPT, PAGE_BYTES, PAGE_WORDS } from '../objects/layout.ts';
+import {
+  CARD_CHECKPOINT,
+  CONTROL,
+  INTERRUPT,
+  OLD_START,
+  PAGE_BYTES,
+  PAGE_WORDS,
+  ROOT,
+  ROOT_START,
+  WORD_BYTES,
+} from '../objects/layout.ts';
 import { CONTEXT, PROCESS } from '../objects/well-known.ts';
 import { PRIMITIVES } from '../primitives/table.ts';
 import { Evaluator } from '../supervisor/evaluator.ts';
@@ -49,11 +59,24 @@ const FOREVER_MS = 2 ** 30;
 /** Characters of output sent at once, and sent but not yet taken by the terminal. */
 const OUTPUT_PIECE = 1024;
 const OUTPUT_AHEAD_MAX = 4096;
+/** What Node, its threads and the kernel's own growth may take of the RAM that is left. */
+const NODE_BYTES = 256 * 2 ** 20;
+const ROOM_WORDS_MIN = (64 * 2 ** 20) / WORD_BYTES;
 /**
  * A deeper recursion is an error. Its Contexts are objects: when it stops they are committed like all
  * others, so this also bounds what an endless recursion costs the journal.
  */
-const STACK_BYTES_MAX = 16 * 2 ** 20;
+const STACK_BYTES_MAX = 8 * 2 ** 20;
+
+/**
+ * Nothing is evicted yet, so old space may grow to what RAM has left beside Node: a program that keeps
+ * everything meets OutOfMemory, not the kernel's. A heap that was larger elsewhere gets some room.
+ */
+function oldWordsMax(heap: Int32Array): number {
+  const used = Math.max(0, heap[ROOT_START + ROOT.oldLimit]! - OLD_START);
+  const left = Math.floor((process.availableMemory() - NODE_BYTES) / WORD_BYTES);
+  return Math.max(left, used + ROOM_WORDS_MIN);
+}
 
 class VmThread {
   readonly #data: VmWorkerData;
@@ -82,7 +105,7 @@ class VmThread {
     if (data.signalStack) addon.signalStack();
     const heap = new Int32Array(addon.view(0, data.regionBytes));
     const cards = new Uint8Array(data.regionBytes / PAGE_BYTES);
-    this.#memory = new ObjectMemory({ heap, cards });
+    this.#memory = new ObjectMemory({ heap, cards, oldWordsMax: oldWordsMax(heap) });
     this.#memory.attach();
     this.#memory.extraRoots.push((visit) => {
       for (const event of this.#events) {
