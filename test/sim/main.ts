@@ -1,12 +1,14 @@
 /**
- * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--gentle] [--no-shrink]`: the storage simulator.
+ * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--gentle] [--no-shrink]
+ * [--exhaustive]`: the storage simulator.
  *
  * Run r uses seed N + r, so a failure is repeated by its seed alone. It prints what failed, the
  * seed, and the shortest list of operations that still fails.
  */
 import { parseArgs } from 'node:util';
+import { Random } from './random.ts';
 import { RunFailure, type RunOptions, run } from './simulation.ts';
-import { makeOperations, type Operation } from './workload.ts';
+import { makeOperations, OPERATIONS, type Operation } from './workload.ts';
 
 const KIB = 1024;
 
@@ -25,6 +27,7 @@ function main(): number {
       ops: { type: 'string', default: '60' },
       images: { type: 'string', default: '24' },
       gentle: { type: 'boolean', default: false },
+      exhaustive: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
     },
   });
@@ -38,18 +41,19 @@ function main(): number {
   const begin = performance.now();
   let total = 0;
   let refused = 0;
-  for (let index = 0; index < runs; index++) {
-    const runSeed = seed + index;
+  let done = 0;
+  const lists = values.exhaustive ? everyShortList(seed) : seededLists(seed, runs, ops);
+  for (const { operations, runSeed } of lists) {
     const options: RunOptions = {
       ...(DISKS[runSeed % DISKS.length] as (typeof DISKS)[number]),
-      imagesPerOperation: images,
+      imagesPerOperation: values.exhaustive ? Number.POSITIVE_INFINITY : images,
       hostile: !values.gentle,
     };
-    const operations = makeOperations(runSeed, ops);
     try {
       const result = run(operations, runSeed, options);
       total += result.images;
       refused += result.refused;
+      done++;
     } catch (error) {
       const shrinks = !values['no-shrink'];
       report(error as Error, operations, runSeed, options, shrinks);
@@ -58,10 +62,35 @@ function main(): number {
   }
   const seconds = (performance.now() - begin) / 1000;
   process.stdout.write(
-    `${total} crash images in ${runs} runs, 0 violations; ${refused} operations refused for ` +
+    `${total} crash images in ${done} runs, 0 violations; ${refused} operations refused for ` +
       `space; ${Math.round(total / seconds)} images/s\n`,
   );
   return 0;
+}
+
+interface List {
+  operations: readonly Operation[];
+  runSeed: number;
+}
+
+function* seededLists(seed: number, runs: number, ops: number): Generator<List, void> {
+  for (let runSeed = seed; runSeed < seed + runs; runSeed++) {
+    yield { operations: makeOperations(runSeed, ops), runSeed };
+  }
+}
+
+/** Every sequence of three kinds of operations, which covers the shorter ones as its beginnings. */
+function* everyShortList(seed: number): Generator<List, void> {
+  const random = new Random(seed);
+  for (const first of OPERATIONS) {
+    for (const second of OPERATIONS) {
+      for (const third of OPERATIONS) {
+        const kinds = [first, second, third];
+        const operations = kinds.map((kind) => ({ kind, seed: random.bits() }));
+        yield { operations, runSeed: seed };
+      }
+    }
+  }
 }
 
 function report(

@@ -343,6 +343,11 @@ export class Journal {
     });
   }
 
+  /** Where the next change record goes: changes(changesEnd - n) yields at most the last n. */
+  get changesEnd(): number {
+    return this.#view.changePages;
+  }
+
   /** The change records from number `from` on, oldest first. */
   changes(from = 0): Iterable<ChangeRecord> {
     return this.#view.changes(from);
