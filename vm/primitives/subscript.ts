@@ -13,12 +13,22 @@ import {
   type PrimitiveContext,
 } from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
-import { CARD_BOTH, CHAR0, FORMAT, PAGE_SHIFT, SHAPE_CHARACTER } from '../objects/layout.ts';
+import {
+  CARD_BOTH,
+  CHAR0,
+  FORMAT,
+  FORMAT_BITS,
+  FORMAT_SHIFT,
+  HEADER_WORDS,
+  PAGE_SHIFT,
+  SHAPE_CHARACTER,
+} from '../objects/layout.ts';
 import { CONTEXT, SHAPE } from '../objects/well-known.ts';
 import {
   argument,
   fail,
   formatBits,
+  isBytes,
   isCharacter,
   isCode,
   isFloat,
@@ -83,8 +93,22 @@ function checkedIndex(vm: PrimitiveContext, index: Oop, count: number): number {
   return -1;
 }
 
+/**
+ * The word of an element of an object with indexed slots only (Arrays, mostly), 0 for whatever else:
+ * what most calls of at: and at:put: are about, without the questions the other kinds need.
+ */
+function plainSlot(vm: PrimitiveContext, oop: Oop, index: Oop): number {
+  if ((oop & 1) === 1 || (index & 1) === 0) return 0;
+  const { H } = vm.memory;
+  if (((H[oop]! >>> FORMAT_SHIFT) & FORMAT_BITS) !== FORMAT.variable) return 0;
+  const at = (index >> 1) - 1;
+  return at >= 0 && at < vm.memory.slotCount(oop) ? oop + HEADER_WORDS + at : 0;
+}
+
 /** 60: at: */
 export const at: Primitive = (vm, receiver, args) => {
+  const element = plainSlot(vm, receiver, argument(vm, args, 0));
+  if (element !== 0) return vm.memory.H[element]!;
   if (isLiveContext(vm, receiver)) return fail(vm, PRIM_ERROR.needsUnwind);
   const kind = elementKind(vm, receiver);
   if (kind === 'none') return codeByteAt(vm, receiver, argument(vm, args, 0));
@@ -94,6 +118,12 @@ export const at: Primitive = (vm, receiver, args) => {
 
 /** 61: at:put: answers the value stored. Bytecodes are not written: see code.ts. */
 export const atPut: Primitive = (vm, receiver, args) => {
+  const element = plainSlot(vm, receiver, argument(vm, args, 0));
+  if (element !== 0 && !isReadOnly(vm, receiver)) {
+    const value = argument(vm, args, 1);
+    setWord(vm, element, value);
+    return value;
+  }
   if (isLiveContext(vm, receiver)) return fail(vm, PRIM_ERROR.needsUnwind);
   const kind = elementKind(vm, receiver);
   if (kind === 'none') return fail(vm, PRIM_ERROR.badReceiver);
@@ -197,6 +227,13 @@ function setWord(vm: PrimitiveContext, word: number, value: number): void {
 
 /** 63: the Character at an index of a String. */
 export const stringAt: Primitive = (vm, receiver, args) => {
+  const place = argument(vm, args, 0);
+  if (isBytes(vm, receiver) && (place & 1) === 1) {
+    const byte = (place >> 1) - 1;
+    if (byte >= 0 && byte < vm.memory.byteSize(receiver)) {
+      return CHAR0 + 2 * vm.memory.fetchByte(receiver, byte);
+    }
+  }
   const kind = elementKind(vm, receiver);
   if (kind !== 'bytes' && kind !== 'words32') return fail(vm, PRIM_ERROR.badReceiver);
   const index = checkedIndex(vm, argument(vm, args, 0), elementCount(vm, receiver, kind));
