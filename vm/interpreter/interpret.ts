@@ -28,6 +28,7 @@ import {
   SHAPE_MASK,
   SHAPE_SMALL_INTEGER,
   SLOTS_BITS,
+  SLOTS_LARGE,
   SLOTS_SHIFT,
 } from '../objects/layout.ts';
 import { ASSOCIATION, CLOSURE, CONTEXT, SHAPE } from '../objects/well-known.ts';
@@ -535,13 +536,52 @@ export function interpret(
               break send;
             }
           case 0x70: // sendSpecial at:
-            argc = 1;
-            selector = -17;
-            break send;
+            {
+              const array = stack[sp - 1]!;
+              const index = stack[sp]!;
+              // Array>>at: is primitive 60 here, as the inline cache says: nothing is bypassed.
+              if (
+                (array & 1) === 0 &&
+                (index & 1) !== 0 &&
+                H[array] === vm.arrayWord &&
+                siteWord[pc] === vm.arrayWord &&
+                siteCode[pc]!.primitive === 60
+              ) {
+                const slots = (H[array + 1]! >>> SLOTS_SHIFT) & SLOTS_BITS;
+                if (slots !== SLOTS_LARGE && index > 1 && index >> 1 <= slots) {
+                  stack[--sp] = H[array + HEADER_WORDS - 1 + (index >> 1)]!;
+                  continue activation;
+                }
+              }
+              argc = 1;
+              selector = -17;
+              break send;
+            }
           case 0x71: // sendSpecial at:put:
-            argc = 2;
-            selector = -18;
-            break send;
+            {
+              const array = stack[sp - 2]!;
+              const index = stack[sp - 1]!;
+              if (
+                (array & 1) === 0 &&
+                (index & 1) !== 0 &&
+                H[array] === vm.arrayWord &&
+                siteWord[pc] === vm.arrayWord &&
+                siteCode[pc]!.primitive === 61
+              ) {
+                const slots = (H[array + 1]! >>> SLOTS_SHIFT) & SLOTS_BITS;
+                if (slots !== SLOTS_LARGE && index > 1 && index >> 1 <= slots) {
+                  const at = array + HEADER_WORDS - 1 + (index >> 1);
+                  H[at] = stack[sp]!;
+                  cards[at >> PAGE_SHIFT] = CARD_BOTH;
+                  sp -= 2;
+                  stack[sp] = stack[sp + 2]!;
+                  continue activation;
+                }
+              }
+              argc = 2;
+              selector = -18;
+              break send;
+            }
           case 0x72: // sendSpecial size
             argc = 0;
             selector = -19;

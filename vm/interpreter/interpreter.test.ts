@@ -106,6 +106,19 @@ const PROGRAMS: readonly (readonly [string, Plain])[] = [
   ['3 perform: #between:and: withArguments: #(1)', '#badPerform'],
   ['Child new perform: #who withArguments: #() inSuperclass: Parent', '#parent'],
   ['{ #(1 2) at: 2. #(1 2) at: 3 }', [2, '#badIndex']],
+  [
+    '| a r | a := #(1 2). r := Array new: 5. ' +
+      '1 to: 5 do: [ :i | r at: i put: (a at: (#(2 3 0 -1 1) at: i)) ]. r',
+    [2, '#badIndex', '#badIndex', '#badIndex', 1],
+  ],
+  [
+    '| a r | a := Array new: 2. r := Array new: 4. ' +
+      '1 to: 4 do: [ :i | r at: i put: (a at: i - 1 put: i * 10) ]. { r. a }',
+    [
+      ['#badIndex', 20, 30, '#badIndex'],
+      [20, 30],
+    ],
+  ],
   ['3 error: 4', '#bad receiver'],
   ['100 downError: 1', '#bad receiver'],
   ['3 zork. Log last', '#zork'],
@@ -264,6 +277,15 @@ describe('Interpreter.run()', () => {
     };
     expect(fresh.evaluate('{ Parent new callWho. Child new callWho }')).toEqual(['#parent', 99]);
     expect(compiled.length).toBe(1);
+  });
+
+  test('Array>>at: is not bypassed when it is changed', () => {
+    const fresh = machine();
+    fresh.define('SmallInteger', 'second: a ^ a at: self');
+    expect(fresh.evaluate('{ 2 second: #(5 6). 2 second: #(7 8) }')).toEqual([6, 8]);
+    fresh.define('Array', 'at: i ^ #mine');
+    fresh.interpreter.flushCaches();
+    expect(fresh.evaluate('{ 2 second: #(5 6). 2 second: #(7 8) }')).toEqual(['#mine', '#mine']);
   });
 
   test('a new method is found though the old one was cached', () => {
