@@ -6,9 +6,11 @@
  * found damage, 2 = wrong usage. Errors are one sentence on stderr.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Generation } from '../store/generation.ts';
 import { Journal } from '../store/journal.ts';
+import { salvage } from '../store/salvage.ts';
 import { StoreError } from '../store/store-error.ts';
 import { decodeChangeRecord } from '../supervisor/change-record.ts';
 import { type Addon, loadAddon } from './addon.ts';
@@ -166,11 +168,11 @@ const COMMANDS: Record<string, Command> = {
 };
 
 function main(): number {
-  let values: { json?: boolean | undefined };
+  let values: { json?: boolean | undefined; salvage?: string | undefined };
   let positionals: string[];
   try {
     ({ values, positionals } = parseArgs({
-      options: { json: { type: 'boolean' } },
+      options: { json: { type: 'boolean' }, salvage: { type: 'string' } },
       allowPositionals: true,
     }));
   } catch (error) {
@@ -184,6 +186,9 @@ function main(): number {
   }
   let journal: Journal | null = null;
   try {
+    if (values.salvage !== undefined) {
+      return salvageTo(file, values.salvage, makeOutput(values.json === true));
+    }
     const storage = openJournalFile(file, {
       write: command.write,
       addon: command.write ? addonOrNull() : null,
@@ -202,6 +207,34 @@ function main(): number {
   } finally {
     journal?.close();
   }
+}
+
+/** Copies what is left of a damaged journal into a new file. */
+function salvageTo(file: string, target: string, output: Output): number {
+  if (existsSync(target)) {
+    throw new UsageError(`Cannot salvage to "${target}": it exists, wanted the name of a new file`);
+  }
+  const options = { wallClockMs: () => Date.now(), random: (count: number) => randomBytes(count) };
+  const source = openJournalFile(file, { write: false });
+  const damaged = Journal.openForSalvage(source, options);
+  const fresh = openJournalFile(target, {
+    write: true,
+    createBytes: source.sizeBytes,
+    addon: addonOrNull(),
+  });
+  Journal.format(fresh, options);
+  const journal = Journal.open(fresh, { ...options, write: true });
+  const report = salvage(damaged, journal, ({ generations, of }) =>
+    output.progress(`${generations} of ${of} generations`),
+  );
+  journal.close();
+  damaged.close();
+  output.value(report);
+  for (const line of report.lost) output.line(`lost: ${line}`);
+  output.line(
+    `copied ${report.generations} generations, ${report.pages} pages, ${report.changes} changes`,
+  );
+  return report.lost.length === 0 ? 0 : 1;
 }
 
 function openJournal(storage: ReturnType<typeof openJournalFile>, write: boolean): Journal {
@@ -264,7 +297,8 @@ function usage(): string {
   const lines = Object.entries(COMMANDS).map(
     ([name, { usage: rest, does }]) => `  ${`${name} FILE ${rest}`.padEnd(34)} ${does}`,
   );
-  return `Usage: npm run journal -- COMMAND FILE [--json]\n${lines.join('\n')}\n`;
+  const salvaging = `  ${'verify FILE --salvage NEW'.padEnd(34)} copies what is left to a new file`;
+  return `Usage: npm run journal -- COMMAND FILE [--json]\n${lines.join('\n')}\n${salvaging}\n`;
 }
 
 function fail(sentence: string, status: number): number {

@@ -62,7 +62,11 @@ export class JournalFile implements Storage {
     this.#allocate = options.allocateAligned ?? ((bytes) => new Uint8Array(bytes));
     try {
       claim(path, fd, options);
-      if (options.createBytes !== undefined) ftruncateSync(fd, options.createBytes);
+      if (options.createBytes !== undefined) {
+        // Through zero: nothing of an older journal may be left behind.
+        ftruncateSync(fd, 0);
+        ftruncateSync(fd, options.createBytes);
+      }
       const whole = fileBytes(path, fd);
       const found =
         options.baseBytes === undefined && options.createBytes === undefined

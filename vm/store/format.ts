@@ -15,12 +15,12 @@
  *               32 u32,u32 durable (sequence, slot): everything before it was flushed
  *               40 u32,u32 previous point (sequence, slot; 0,0 = none)  48 u32 its checksum
  *               52 u32 checksum of the unit header before this one in the segment (0 = none)
- *               56 u64 zero
+ *               56 u32 first four bytes of the format nonce          60 u32 zero
  *               64 block list: payload blocks times (u48 block number, u32 block checksum)
  *                  then the body of the kind
  *
  * A unit header is valid when (1) magic and checksum match, (2) sequence and slot are those of the
- * place where it was found, (3) mount and salt are those of its segment header, (4) field 52 is the
+ * place where it was found, (3) nonce, mount and salt are those of its segment header, (4) field 52 is the
  * checksum of the header before it, (5) the payload ends within the segment.
  *
  * An address is a sequence number times 65536 plus a slot. Sequence numbers start at 1 and rise; 0
@@ -128,6 +128,8 @@ export interface UnitHeader {
   slot: number;
   mount: number;
   salt: number;
+  /** Tells this journal from an older one in the same place. */
+  nonce: number;
   durable: number;
   previousPoint: number;
   previousPointChecksum: number;
@@ -164,6 +166,7 @@ export function writeUnitHeader(
   setAddress(view, 40, header.previousPoint);
   view.setUint32(48, header.previousPointChecksum, true);
   view.setUint32(52, header.previousUnitChecksum, true);
+  view.setUint32(56, header.nonce, true);
   let offset = BLOCK_LIST_OFFSET;
   for (const entry of list) {
     setUint48(view, offset, entry.number);
@@ -196,6 +199,7 @@ export function readUnitHeader(
     slot,
     mount: view.getUint32(24, true),
     salt: view.getUint32(28, true),
+    nonce: view.getUint32(56, true),
     durable: getAddress(view, 32),
     previousPoint: getAddress(view, 40),
     previousPointChecksum: view.getUint32(48, true),

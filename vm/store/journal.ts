@@ -38,7 +38,7 @@ import {
   TREE_SPAN,
   writeRecord,
 } from './record.ts';
-import { type Recovered, recover } from './recovery.ts';
+import { type Recovered, recover, recoverWithoutSuperblock } from './recovery.ts';
 import { expired, PRESSURE_MAX } from './retention.ts';
 import { Segments } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
@@ -80,6 +80,18 @@ export class Journal {
     const journal = new Journal(storage, found, options);
     if (options.write) journal.#settle(found);
     return journal;
+  }
+
+  /** Opens what is left of a journal that open() refuses as damaged, for reading only. */
+  static openForSalvage(storage: Storage, options: Omit<OpenOptions, 'write'>): Journal {
+    let found: Recovered;
+    try {
+      found = recover(storage);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code === 'WRONG_VERSION') throw error;
+      found = recoverWithoutSuperblock(storage);
+    }
+    return new Journal(storage, found, { ...options, write: false });
   }
 
   private constructor(storage: Storage, found: Recovered, options: OpenOptions) {

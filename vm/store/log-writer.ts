@@ -12,6 +12,7 @@
  * the journal is opened anew.
  */
 import { assert } from '../base/assert.ts';
+import { viewOf } from '../base/bytes.ts';
 import type { Pointer } from './block-reader.ts';
 import {
   addressOf,
@@ -241,6 +242,7 @@ export class LogWriter {
         slot: this.#unitSlot,
         mount: this.#mount,
         salt: this.#salt,
+        nonce: viewOf(this.#superblock.nonce).getUint32(0, true),
         durable: this.#durable,
         previousPoint: this.#lastPoint.address,
         previousPointChecksum: this.#lastPoint.checksum,

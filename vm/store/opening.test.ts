@@ -72,6 +72,18 @@ describe('Journal.open()', () => {
     expect(codeOf(() => Journal.open(storage, options))).toBe('JOURNAL_DAMAGED');
   });
 
+  test('formatting anew leaves nothing of the journal before', () => {
+    const storage = fresh();
+    for (let boot = 0; boot < 4; boot++) put(Journal.open(storage, options), boot, boot);
+    const nonce = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(77);
+    Journal.format(storage, { segmentBytes: 64 * KIB, wallClockMs: 0, random: nonce });
+    const journal = Journal.open(storage, options);
+    expect(journal.head.number).toBe(0);
+    expect(journal.notices).toEqual([]);
+    put(journal, 1, 1);
+    expect(Journal.open(storage, options).generations()).toHaveLength(2);
+  });
+
   test('opens from either ring alone', () => {
     for (const ring of [0, 64 * KIB]) {
       const storage = fresh();

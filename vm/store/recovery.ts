@@ -9,6 +9,7 @@
  * point was never acknowledged. When not even the newest superblock leads to a point, an older one
  * is tried, then all segment headers: the medium has lied, and `notices` says what was lost.
  */
+import { viewOf } from '../base/bytes.ts';
 import {
   addressOf,
   FIRST_SEGMENT,
@@ -17,6 +18,8 @@ import {
   readBlockList,
   readSegmentBody,
   readUnitHeader,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
   type SegmentBody,
   sequenceOf,
   slotOf,
@@ -96,10 +99,73 @@ export function recover(storage: Storage): Recovered {
   );
 }
 
+/**
+ * Finds what can be found without any superblock: the segment size at which most segment headers are
+ * valid, then the newest commit record among all segments. For salvage; reads the whole medium.
+ */
+export function recoverWithoutSuperblock(storage: Storage): Recovered {
+  let best: { superblock: Superblock; headers: number } | null = null;
+  for (let bytes = SEGMENT_BYTES_MIN; bytes <= SEGMENT_BYTES_MAX; bytes *= 2) {
+    const guess = guessSuperblock(storage, bytes);
+    if (guess && guess.headers > (best?.headers ?? 0)) best = guess;
+  }
+  const notices = ['no superblock is intact'];
+  const found = best && new ChainReader(storage, best.superblock).searchAll(notices);
+  if (found) return found;
+  throw new StoreError(
+    'JOURNAL_DAMAGED',
+    'Cannot salvage: found no segment with a commit record, so nothing is left to copy',
+  );
+}
+
+/** What a superblock for this segment size would say, judging by the segment headers there are. */
+function guessSuperblock(
+  storage: Storage,
+  segmentBytes: number,
+): { superblock: Superblock; headers: number } | null {
+  const segmentCount = Math.floor(storage.sizeBytes / segmentBytes);
+  const block = storage.allocate(PAGE_BYTES);
+  let headers = 0;
+  let newest: { sequence: number; nonce: Uint8Array } | null = null;
+  for (let physical = FIRST_SEGMENT; physical < segmentCount; physical++) {
+    if (!tryRead(storage, physical * segmentBytes, block)) continue;
+    const header = readUnitHeader(block, segmentBytes / PAGE_BYTES);
+    if (header?.kind !== UNIT.segment || header.slot !== 0) continue;
+    const body = readSegmentBody(block);
+    if (body.physical !== physical) continue;
+    headers++;
+    if (header.sequence > (newest?.sequence ?? 0)) {
+      newest = { sequence: header.sequence, nonce: body.nonce };
+    }
+  }
+  if (!newest) return null;
+  const superblock: Superblock = {
+    number: 0,
+    id: new Uint8Array(16),
+    nonce: newest.nonce,
+    formattedMs: 0,
+    writtenMs: 0,
+    sizeBytes: storage.sizeBytes,
+    segmentBytes,
+    segmentCount,
+    mount: 0,
+    salt: 0,
+    startSequence: 0,
+    startPhysical: 0,
+    startChecksum: 0,
+    tablePhysical: 0,
+    tableSlot: 0,
+    tableChecksum: 0,
+    tableBlocks: 0,
+  };
+  return { superblock, headers };
+}
+
 /** Reads the log of one superblock. */
 class ChainReader {
   readonly #storage: Storage;
   readonly #superblock: Superblock;
+  readonly #nonce: number;
   #segments: Segments;
   #chain: ChainSegment[] = [];
   /** The chain ends at a segment that was flushed once, but whose header is gone. */
@@ -108,6 +174,7 @@ class ChainReader {
   constructor(storage: Storage, superblock: Superblock) {
     this.#storage = storage;
     this.#superblock = superblock;
+    this.#nonce = viewOf(superblock.nonce).getUint32(0, true);
     this.#segments = new Segments(superblock.segmentBytes, superblock.segmentCount);
   }
 
@@ -212,7 +279,7 @@ class ChainReader {
     for (let slot = 1; slot < SCAN_BYTES / PAGE_BYTES; slot++) {
       const block = window.subarray(slot * PAGE_BYTES, (slot + 1) * PAGE_BYTES);
       const header = readUnitHeader(block, this.#segments.slots);
-      if (header && header.slot === slot) headers.push(header);
+      if (header && header.nonce === this.#nonce && header.slot === slot) headers.push(header);
     }
     const first = headers[0];
     const flushed = headers.some(
@@ -243,7 +310,8 @@ class ChainReader {
     const block = this.#storage.allocate(PAGE_BYTES);
     if (!tryRead(this.#storage, offsetBytes, block)) return null;
     const header = readUnitHeader(block, this.#segments.slots);
-    return header && header.slot === slot ? { header, block, offsetBytes } : null;
+    const ours = header?.nonce === this.#nonce;
+    return header && ours && header.slot === slot ? { header, block, offsetBytes } : null;
   }
 
   #findTail(notices: string[]): Recovered | null {
@@ -369,6 +437,7 @@ class ChainReader {
         header.sequence === segment.sequence &&
         header.mount === segment.header.mount &&
         header.salt === segment.header.salt &&
+        header.nonce === this.#nonce &&
         (before === -1 || header.previousUnitChecksum === before) &&
         slot + 1 + header.blocks <= limit;
       if (valid) {
