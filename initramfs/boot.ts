@@ -14,6 +14,7 @@ import { RING_BLOCKS } from '../vm/store/format.ts';
 import { hasJournalMagic } from '../vm/store/superblock.ts';
 import { Console } from '../vm/supervisor/console.ts';
 import { findJournal, type JournalPlace } from './find-journal.ts';
+import { takeLastWords } from './last-words.ts';
 import { MOUNTS } from './mounts.ts';
 import { grownTable, JOURNAL_PARTITION } from './partitions.ts';
 
@@ -86,12 +87,21 @@ async function giveUp(addon: Addon, console: Console, reason: string): Promise<n
   }
 }
 
+function mountAll(addon: Addon): void {
+  for (const { source, target, type, flags, data, needed } of MOUNTS) {
+    try {
+      addon.mount(source, target, type, flags, data);
+    } catch (error) {
+      if (needed) throw error;
+    }
+  }
+}
+
 /** Everything PID 1 does; returns when the machine is left. */
 export async function boot(): Promise<void> {
   const addon = loadAddon();
-  for (const { source, target, type, flags, data } of MOUNTS) {
-    addon.mount(source, target, type, flags, data);
-  }
+  mountAll(addon);
+  const kernelDeath = takeLastWords();
   addon.signalStack();
   const console = new Console(deviceTerminal(consoleDevices()));
   // A process whose parent has died is ours now; nobody waits for it but us.
@@ -127,7 +137,10 @@ export async function boot(): Promise<void> {
     return giveUp(addon, console, error instanceof Error ? error.message : String(error));
   }
   for (const notice of machine.opened.notices) console.print(notice);
-  await machine.supervisor.live(machine.opened.head, machine.opened.crash, {
+  const { head, crash } = machine.opened;
+  const kernelCrash =
+    kernelDeath === null ? null : { signal: 0, addressHex: '', text: kernelDeath };
+  await machine.supervisor.live(head, crash ?? kernelCrash, {
     menu: { withinMs: MENU_MS },
   });
 }

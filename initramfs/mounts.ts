@@ -48,6 +48,15 @@ export const MOUNTS: readonly Mount[] = [
     data: '',
     needed: true,
   },
+  {
+    name: 'last words of the kernel',
+    source: 'pstore',
+    target: '/sys/fs/pstore',
+    type: 'pstore',
+    flags: HARDENED,
+    data: '',
+    needed: false,
+  },
 ];
 
 /** The mounts as lines to read: what init would do, without doing it. */
