@@ -124,7 +124,10 @@ export class HostProgram {
 
   /** Answers what is said up to the next prompt, without it. */
   async untilPrompt(prompt = 'st> ', timeoutMs = ANSWER_MS): Promise<string> {
-    const match = await this.waitFor(new RegExp(`^([^]*?)(?:^|\\n)${escaped(prompt)}`), timeoutMs);
+    const match = await this.waitFor(
+      new RegExp(`^([\\s\\S]*?)(?:^|\\n)${escaped(prompt)}`),
+      timeoutMs,
+    );
     return (match[1] ?? '').replaceAll('\r', '').trim();
   }
 
