@@ -61,7 +61,12 @@ export class Machine {
   #generation = 1;
   #printMethod: Oop = 0;
 
+  readonly #pages: Pages;
+  readonly #options: MachineOptions;
+
   constructor(pages: Pages, options: MachineOptions = {}) {
+    this.#pages = pages;
+    this.#options = options;
     const heap = new Int32Array(REGION_WORDS);
     for (const [page, words] of pages) heap.set(words, page * PAGE_WORDS);
     const cards = new Uint8Array(heap.length >> PAGE_SHIFT);
@@ -96,6 +101,18 @@ export class Machine {
       },
       ...interpreterOptions,
     });
+  }
+
+  /**
+   * The machine as it comes back when the power goes now: a new heap from the pages of a generation
+   * made at this moment, and nothing else but the clock.
+   */
+  resumed(): Machine {
+    const pages = new Map([...this.#pages, ...pagesOf(this.memory)]);
+    const machine = new Machine(pages, this.#options);
+    machine.#skewMicroseconds = this.#skewMicroseconds;
+    machine.#generation = this.#generation;
+    return machine;
   }
 
   /** Evaluates statements as the console does. Throws TooLong when they do not end. */

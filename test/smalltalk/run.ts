@@ -1,10 +1,11 @@
 /**
  * Runs the language tests over a freshly bootstrapped image:
  *
- *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [FILE.st …]
+ *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [--resume] [FILE …]
  *
  * Each file has a machine of its own. A failure is one line: place, expression, found, wanted. The
- * results must not depend on how large stack and eden are, or on when the stack unwinds.
+ * results must not depend on how large stack and eden are, on when the stack unwinds, or (--resume) on the
+ * machine being switched off between every two expressions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -40,11 +41,18 @@ export function meets({ expectation, text }: Case, outcome: Outcome): boolean {
   }
 }
 
+/** How a file is run: what the machine is like, and whether it is switched off between expressions. */
+export interface RunOptions extends MachineOptions {
+  readonly resume?: boolean;
+}
+
 /** Runs the cases of one file on a machine of its own. */
-export function runFile(path: string, pages: Pages, options: MachineOptions = {}): Failure[] {
-  const machine = new Machine(pages, options);
+export function runFile(path: string, pages: Pages, options: RunOptions = {}): Failure[] {
+  const { resume = false, ...machineOptions } = options;
+  let machine = new Machine(pages, machineOptions);
   const failures: Failure[] = [];
-  for (const each of readCases(path)) {
+  for (const [index, each] of readCases(path).entries()) {
+    if (resume && index > 0) machine = machine.resumed();
     const outcome = attempt(machine, each.source);
     if (meets(each, outcome)) continue;
     failures.push({
@@ -108,11 +116,13 @@ function main(args: string[]): number {
       stack: { type: 'string' },
       eden: { type: 'string' },
       stress: { type: 'string' },
+      resume: { type: 'boolean' },
     },
   });
   debug.gcStress = values.stress === 'gc';
   debug.unwindAtEveryPoll = values.stress === 'unwind';
-  const options: MachineOptions = {
+  const options: RunOptions = {
+    resume: values.resume ?? false,
     ...(values.stack === undefined ? {} : { stackWords: Number(values.stack) }),
     ...(values.eden === undefined ? {} : { edenWords: Number(values.eden) }),
   };

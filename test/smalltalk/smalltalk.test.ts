@@ -32,6 +32,12 @@ describe('language tests', () => {
     expect(runFile(file, pages)).toEqual([]);
   });
 
+  // An image without Processor is refused at the next start: that is for the recovery menu.
+  const resumable = testFiles().filter((file) => basename(file) !== 'damage.st');
+  test.each(resumable)('%s switched off and on between expressions', (file) => {
+    expect(runFile(file, pages, { resume: true })).toEqual([]);
+  });
+
   const semantics = testFiles().filter((file) => file.includes('semantics'));
   test.each(semantics.filter((file) => basename(file) !== 'control.st'))(
     '%s scavenging at every safepoint',
