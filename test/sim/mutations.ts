@@ -66,12 +66,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: 'sort((a, b) => a.number - b.number)',
   },
   {
-    name: 'superblock ring B is written first and alone',
-    file: 'superblock.ts',
-    find: 'storage.write(offset, block);\n  storage.flush();',
-    replace: 'storage.write(0, new Uint8Array(8 * PAGE_BYTES));',
-  },
-  {
     name: 'rollback takes the change log back',
     file: 'journal.ts',
     find: 'const heap = [TREE.objects, TREE.farBodies] as readonly number[];',
@@ -92,8 +86,8 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'pending changes are dropped at opening',
-    file: 'journal.ts',
-    find: 'this.#takeChanges(found);',
+    file: 'generations.ts',
+    find: 'this.takeChanges(found);',
     replace: '',
   },
   {

@@ -456,6 +456,8 @@ export class Journal {
       const newId = found.superblock.id.some((byte, index) => byte !== this.#id[index]);
       const grown = this.#segments.count !== found.superblock.segmentCount;
       if ((newId || grown) && this.#segments.free > 0) writer.mount();
+      // Twice: should the medium lose the newest superblock, the one before must have the id, too.
+      if (newId && this.#segments.free > 0) writer.renewSuperblock();
     });
   }
 

@@ -84,6 +84,32 @@ describe('Journal.open()', () => {
     expect(Journal.open(storage, options).generations()).toHaveLength(2);
   });
 
+  test('the same image written over its earlier life begins anew', () => {
+    const zeros = (bytes: number): Uint8Array => new Uint8Array(bytes);
+    const made = { segmentBytes: 64 * KIB, wallClockMs: 0, random: zeros };
+    const build = (): MemoryStorage => {
+      const storage = new MemoryStorage(2048 * KIB);
+      Journal.format(storage, made);
+      put(Journal.open(storage, { ...options, random: zeros }), 1, 1);
+      return storage;
+    };
+    const card = build();
+    for (let boot = 0; boot < 6; boot++) put(Journal.open(card, options), boot, boot);
+    // A writer of images that skips blocks of zeros leaves the later segments as they are.
+    const image = build();
+    const block = page(0);
+    for (let at = 0; at < image.sizeBytes; at += PAGE_BYTES) {
+      image.read(at, block);
+      if (at < 128 * KIB || block.some((byte) => byte !== 0)) card.write(at, block);
+    }
+    const second = { ...options, random: (bytes: number) => new Uint8Array(bytes).fill(8) };
+    const journal = Journal.open(card, second);
+    expect(journal.head.number).toBe(1);
+    expect(journal.notices).toEqual([]);
+    put(journal, 2, 2);
+    expect(Journal.open(card, second).head.number).toBe(2);
+  });
+
   test('opens from either ring alone', () => {
     for (const ring of [0, 64 * KIB]) {
       const storage = fresh();

@@ -189,7 +189,7 @@ class ChainReader {
       this.#chain.push(next);
       this.#segments.use(next.physical, next.sequence);
     }
-    this.broken = this.#continuesBehind(this.#chain.at(-1) as ChainSegment);
+    this.broken = !this.#blank && this.#continuesBehind(this.#chain.at(-1) as ChainSegment);
     return this.#findTail(notices);
   }
 
@@ -244,10 +244,20 @@ class ChainReader {
     if (!next || next.sequence <= of.sequence) return null;
     const linked =
       next.header.mount >= of.header.mount &&
+      (!this.#blank || next.header.mount === of.header.mount) &&
       next.body.previousSequence === of.sequence &&
       next.body.previousPhysical === of.physical &&
       next.body.previousChecksum === of.header.checksum;
     return linked ? next : null;
+  }
+
+  /**
+   * A journal without an id was made by a builder and never owned: whoever opens it for writing
+   * first writes a superblock before anything else. So nothing of another mount can follow; what
+   * looks so is left over from an earlier life of the same image on this card.
+   */
+  get #blank(): boolean {
+    return this.#superblock.id.every((byte) => byte === 0);
   }
 
   #segmentAt(physical: number): ChainSegment | null {
@@ -275,6 +285,9 @@ class ChainReader {
     const base = physical * this.#segments.segmentBytes;
     const window = this.#storage.allocate(SCAN_BYTES);
     if (!tryRead(this.#storage, base, window)) return null;
+    // With a header of its own it is no part of this chain, but left over from an older one.
+    const own = readUnitHeader(window.subarray(0, PAGE_BYTES), this.#segments.slots);
+    if (own?.kind === UNIT.segment && own.slot === 0) return null;
     const headers: (UnitHeader & { checksum: number })[] = [];
     for (let slot = 1; slot < SCAN_BYTES / PAGE_BYTES; slot++) {
       const block = window.subarray(slot * PAGE_BYTES, (slot + 1) * PAGE_BYTES);
