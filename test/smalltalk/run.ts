@@ -1,11 +1,12 @@
 /**
  * Runs the language tests over a freshly bootstrapped image:
  *
- *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [--resume] [FILE …]
+ *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [--resume]
+ *                                [FILE.st …]
  *
  * Each file has a machine of its own. A failure is one line: place, expression, found, wanted. The
- * results must not depend on how large stack and eden are, on when the stack unwinds, or (--resume) on the
- * machine being switched off between every two expressions.
+ * results must not depend on how large stack and eden are, on when the stack unwinds, or (--resume)
+ * on the machine being switched off between every two expressions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -28,7 +29,7 @@ export interface Failure {
   readonly wanted: string;
 }
 
-/** Whether an outcome is what the case expects: values exactly, messages by how they begin or contain. */
+/** Whether an outcome is what the case expects: a value exactly, a message by its beginning. */
 export function meets({ expectation, text }: Case, outcome: Outcome): boolean {
   if (expectation !== outcome.kind) return false;
   switch (expectation) {
@@ -41,7 +42,7 @@ export function meets({ expectation, text }: Case, outcome: Outcome): boolean {
   }
 }
 
-/** How a file is run: what the machine is like, and whether it is switched off between expressions. */
+/** What the machine is like, and whether it is switched off between expressions. */
 export interface RunOptions extends MachineOptions {
   readonly resume?: boolean;
 }

@@ -277,8 +277,8 @@ function setTimer(vm: Interpreter, receiver: Oop, semaphore: Oop, deadline: numb
 }
 
 /**
- * primitiveUnhandledError: process (nil: the running one), Context or nil, description. Suspends the
- * process and tells the host; what it answers is what the debugger proceeds with.
+ * primitiveUnhandledError: process (nil: the running one), Context or nil, description. Suspends
+ * the process and tells the host; what it answers is what the debugger proceeds with.
  */
 function unhandledError(vm: Interpreter, _receiver: Oop, args: number, count: number): Oop {
   const { scheduler, stack, memory } = vm;

@@ -29,7 +29,7 @@ export const asInteger: Primitive = (vm, receiver) => {
   return smallInteger((receiver - CHAR0) >> 1);
 };
 
-/** A primitive from Character to Character by a mapping of text; unmappable ones map to themselves. */
+/** From Character to Character by a mapping of text; the unmappable stay as they are. */
 function caseMapping(map: (text: string) => string): Primitive {
   return ofOperands(1, (vm, character) => {
     if (!isCharacter(vm, character)) return fail(vm, PRIM_ERROR.badArgument);

@@ -32,8 +32,8 @@ const WORDS_PER_CHARACTER = 64;
 const WORDS_LEFT_MIN = 64 * 1024;
 
 /**
- * primitiveCompile(source, class or nil, #method or #doIt): a CompiledMethod, or an Array of message,
- * position (1-based), line and column of the mistake.
+ * primitiveCompile(source, class or nil, #method or #doIt): a CompiledMethod, or an Array of the
+ * message, position (1-based), line and column of the mistake.
  */
 export const compile: Primitive = ofOperands(3, (vm, source, classOop, kind) => {
   const { memory } = vm;

@@ -1,8 +1,8 @@
 /**
  * Floats as text and back. The digits are the fewest that read back as the same number (what
  * JavaScript's own conversion finds); the notation is Smalltalk's: always a digit on both sides of
- * the point, exponents from a million up and below one ten-thousandth, and what has no digits as the
- * expression that answers it.
+ * the point, exponents from a million up and below one ten-thousandth, and what has no digits as
+ * the expression that answers it.
  *
  *   0.1   100000.0   1.0e6   1.0e100   0.0001   1.0e-5   -0.0   Float nan   Float infinity
  */
@@ -34,8 +34,8 @@ function shortestDigits(value: number): { digits: string; point: number } {
 }
 
 /**
- * The exact value of a positive or negative finite float in another radix, rounded to as many digits
- * as its 53 bits are worth: `16r1.8`. A radix that is a power of two loses nothing.
+ * A finite float in another radix, without the radix before it, to as many digits as its 53 bits
+ * are worth: 1.5 in radix 16 is `1.8`. A radix that is a power of two loses nothing.
  */
 export function printFloatRadix(value: number, radix: number): string {
   if (radix === 10 || !Number.isFinite(value)) return printFloat(value);

@@ -4,8 +4,8 @@
  * both and the result are exact there, and on BigInts beyond; results are normalized, so that an
  * integer has one representation. With any other argument it fails and the library coerces.
  *
- * Results are bounded (RESULT_BITS_MAX): a shift by a billion is an error in the process that asked,
- * not the end of the virtual machine.
+ * Results are bounded (RESULT_BITS_MAX): a shift by a billion is an error in the process that
+ * asked, not the end of the virtual machine.
  */
 
 import {

@@ -56,7 +56,7 @@ export function instanceShape(vm: PrimitiveContext, classOop: Oop): number {
   return vm.memory.classOfShape(shape >> 1) === classOop ? shape >> 1 : -1;
 }
 
-/** Whether instances of the class must be made in old space: they are classes or look methods up. */
+/** Whether instances must be made in old space: classes, and where methods are looked up. */
 function instancesLiveInOldSpace(vm: PrimitiveContext, classOop: Oop, shape: number): boolean {
   return (
     shape === SHAPE.MethodDictionary ||

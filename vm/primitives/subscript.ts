@@ -94,8 +94,8 @@ function checkedIndex(vm: PrimitiveContext, index: Oop, count: number): number {
 }
 
 /**
- * The word of an element of an object with indexed slots only (Arrays, mostly), 0 for whatever else:
- * what most calls of at: and at:put: are about, without the questions the other kinds need.
+ * The word of an element of an object with indexed slots only (Arrays, mostly), 0 for whatever
+ * else: what most calls of at: and at:put: are about, without the questions the other kinds need.
  */
 function plainSlot(vm: PrimitiveContext, oop: Oop, index: Oop): number {
   if ((oop & 1) === 1 || (index & 1) === 0) return 0;
@@ -317,9 +317,9 @@ export const constantFill: Primitive = (vm, receiver, args) => {
 };
 
 /**
- * 105: replaceFrom: start to: stop with: source startingAt: sourceStart. Both sides have elements of
- * one kind, or a WideString receives from a ByteString. Overlapping parts of one object are copied
- * as if through a buffer.
+ * 105: replaceFrom: start to: stop with: source startingAt: sourceStart. Both sides have elements
+ * of one kind, or a WideString receives from a ByteString. Overlapping parts of one object are
+ * copied as if through a buffer.
  */
 export const replaceFromTo: Primitive = (vm, receiver, args) => {
   const source = argument(vm, args, 2);
