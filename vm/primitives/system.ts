@@ -135,7 +135,7 @@ export const methodLookup: Primitive = ofOperands(2, (vm, classOop, selector) =>
   return vm.interpreter.lookup(classOop, selector) || vm.memory.nil;
 });
 
-/** primitiveGenerations: newest first; Arrays of number, wall clock (ms since 1970), label or nil. */
+/** primitiveGenerations: newest first; Arrays of number, wall clock (ms since 1970), label. */
 export const generations: Primitive = (vm) => {
   if (vm.host.generations === undefined) return fail(vm, PRIM_ERROR.unsupported);
   const rows: Oop[] = [];
