@@ -1,9 +1,9 @@
 /** Strings, Characters, clocks, the machine around the image, code, the compiler; and the table. */
 import { describe, expect, test } from 'vitest';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
-import { FORMAT } from '../objects/layout.ts';
+import { FORMAT, READ_ONLY } from '../objects/layout.ts';
 import { SHAPE } from '../objects/well-known.ts';
-import { Fixture, fails } from './fixture.ts';
+import { Fixture, fails, type Value } from './fixture.ts';
 import { NAMED } from './named.ts';
 import { NUMBERED } from './table.ts';
 
@@ -222,8 +222,8 @@ describe('the table', () => {
     expect(new Set(NAMED.map(({ name }) => name)).size).toBe(NAMED.length);
   });
 
-  test('no primitive throws, whatever it is given', () => {
-    const values = [null, 3, -1, 0.5, 'abc', '#abc', [1, 2], 2n ** 70n, vm.character('a'), true];
+  test('no primitive throws or does damage, whatever it is given', () => {
+    const values = [...plainValues(), ...oddObjects(vm)];
     const rows = [...NUMBERED.map(([number]) => number), ...NAMED.map(({ name }) => name)];
     for (const row of rows) {
       for (const receiver of values) {
@@ -237,3 +237,24 @@ describe('the table', () => {
     expect(memory.checkHeap()).toEqual([]);
   });
 });
+
+function plainValues(): Value[] {
+  return [null, 3, -1, 0.5, 'abc', '#abc', [1, 2], 2n ** 70n, vm.character('a'), true];
+}
+
+/** Objects in old space (a scavenge does not move them) that primitives might trip over. */
+function oddObjects(fixture: Fixture): Value[] {
+  const { memory } = fixture;
+  const old = (shape: number, slots: number) => memory.instantiateOld(shape, slots);
+  const classOop = fixture.newClass(['a'], FORMAT.fixedVariable);
+  const instance = memory.instantiateOld(memory.fetch(classOop, 3) >> 1, 3);
+  const readOnly = old(SHAPE.Array, 2);
+  memory.H[readOnly]! |= READ_ONLY;
+  const [forwarder, target] = [old(SHAPE.Array, 1), old(SHAPE.Array, 1)];
+  memory.becomeForward([[forwarder, target]], false);
+  const method = fixture.call('primitiveCompile', null, '3 + 4', null, '#doIt');
+  const wide = memory.newStringOld('a€c');
+  const empty = [old(SHAPE.Array, 0), old(SHAPE.FullBlockClosure, 4), old(SHAPE.Context, 16)];
+  const oops = [classOop, instance, readOnly, forwarder, method, wide, ...empty];
+  return oops.map((oop) => ({ oop }));
+}
