@@ -100,6 +100,8 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     return 2;
   }
   const { journal, expressions, recovery } = parsed;
+  // A file that may not grow is a sentence about the journal, no reason to die.
+  process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
   const quiet = expressions.length > 0;
   const console = new Console(

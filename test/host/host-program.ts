@@ -15,11 +15,8 @@ import { slowness } from '../../ci/qemu.ts';
 /** Generous: a wait that is over means that something hangs, not that the machine is slow. */
 export const ANSWER_MS = 60_000;
 
-const PROGRAM = [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  join(checkoutDir, 'build', 'host.ts'),
-];
+const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
+const PROGRAM = [join(checkoutDir, 'build', 'host.ts')];
 
 /** How a program ended. */
 export interface Ended {
@@ -35,6 +32,8 @@ export interface ProgramOptions {
   /** Put before the program: another user, a limit. */
   readonly through?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** Another checkout's program. */
+  readonly program?: readonly string[];
 }
 
 /** A program that runs, and what it has said. */
@@ -48,11 +47,11 @@ export class HostProgram {
   readonly #waiters = new Set<() => void>();
 
   constructor(words: readonly string[], options: ProgramOptions = {}) {
-    const { terminal = false, through = [], environment = {} } = options;
-    const program = [...through, ...PROGRAM, ...words];
+    const { terminal = false, through = [], environment = {}, program = PROGRAM } = options;
+    const command = [...through, ...NODE, ...program, ...words];
     const [file = '', ...rest] = terminal
-      ? ['script', '-qfec', program.map(quoted).join(' '), '/dev/null']
-      : program;
+      ? ['script', '-qfec', command.map(quoted).join(' '), '/dev/null']
+      : command;
     const env = { ...process.env, TERM: 'xterm', ...environment };
     this.#child = spawn(file, rest, { cwd: checkoutDir, env, detached: true });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {

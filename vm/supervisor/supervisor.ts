@@ -353,10 +353,15 @@ export class Supervisor {
   async #finish(id: number, ticket: number, outcome: Outcome): Promise<void> {
     const waiting = this.#waiting;
     if (waiting === null || waiting.id !== id) return;
-    await this.#durable(ticket);
+    const failure = await this.#durable(ticket);
     if (this.#waiting !== waiting) return;
     this.#waiting = null;
     this.#interruptMs = 0;
+    if (ticket !== 0 && failure === null) {
+      // All that came from outside is durable; what the vm does from here on is background.
+      this.#outside = false;
+      this.#runsAtCommit = this.#vm?.runs() ?? 0;
+    }
     waiting.done(outcome);
   }
 
