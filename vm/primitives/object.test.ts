@@ -142,6 +142,17 @@ describe('become:', () => {
     expect(vm.answer(75, { oop: g })).toBe(hash);
   });
 
+  test('classes that change places can both be instantiated', () => {
+    const [a, b] = [vm.newClass(['x'], FORMAT.fixed), vm.newClass(['y'], FORMAT.fixed)];
+    const instance = vm.call(70, { oop: a });
+    vm.call(128, [{ oop: a }], [{ oop: b }]);
+    expect(memory.classOf(instance)).toBe(memory.follow(a));
+    for (const classOop of [a, b]) {
+      const made = vm.call(70, { oop: memory.follow(classOop) });
+      expect(memory.classOf(made)).toBe(memory.follow(classOop));
+    }
+  });
+
   test('refuses what must stay what it is', () => {
     for (const number of [72, 128]) {
       for (const fixed of [null, true, false, 7, vm.character('a')]) {

@@ -212,8 +212,27 @@ export const arrayBecomeOneWayCopyHash: Primitive = (vm, receiver, args, count) 
 export const arrayBecome: Primitive = (vm, receiver, args) => {
   const pairs = pairsOf(vm, receiver, argument(vm, args, 0));
   if (pairs === undefined) return 0;
-  return vm.memory.become(pairs) ? receiver : fail(vm, PRIM_ERROR.inappropriate);
+  const shapes = pairs.flat().map((oop) => instanceShape(vm, vm.memory.follow(oop)));
+  if (!vm.memory.become(pairs)) return fail(vm, PRIM_ERROR.inappropriate);
+  pairs.flat().forEach((oop, i) => {
+    if (shapes[i]! >= 0) keepShape(vm, vm.memory.follow(oop), shapes[i]!);
+  });
+  return receiver;
 };
+
+/**
+ * A class that has become another one has its slots now, its shape too. But the shape table refers
+ * to the class as everybody does: the shape stays with the reference, so the slot must follow it.
+ */
+function keepShape(vm: PrimitiveContext, classOop: Oop, shape: number): void {
+  if (!isBehavior(vm, classOop) || vm.memory.classOfShape(shape) !== classOop) return;
+  vm.memory.store(classOop, BEHAVIOR.shape, smallInteger(shape));
+  vm.memory.store(
+    classOop,
+    BEHAVIOR.format,
+    smallInteger((vm.memory.classWord(shape) >>> 22) & 31),
+  );
+}
 
 /** 115: changes the receiver's class to that of the argument. */
 export const changeClass: Primitive = (vm, receiver, args) =>
