@@ -1,33 +1,42 @@
 /**
  * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a card.
  *
- *   main.ts [--journal FILE] [--eval EXPR]…   without --journal nothing that happens is kept
+ *   main.ts [--journal FILE] [--eval EXPR]… [FILE.st | FOLDER]…
+ *
+ * Files are filed in, then expressions are evaluated, in order; the first failure ends it with a
+ * status. Without either there is the console. Without --journal nothing that happens is kept.
  */
 
 import { parseArgs } from 'node:util';
 import { Machine } from './host/machine.ts';
+import { readSources, type SourceFile } from './host/source-files.ts';
 import { standardTerminal } from './host/terminal.ts';
 import { StoreError } from './store/store-error.ts';
+import type { SourcePiece } from './supervisor/chunks.ts';
 import { Console } from './supervisor/console.ts';
 import { describeFrame, type Outcome } from './supervisor/supervisor.ts';
 
 const USAGE =
-  'Usage: npm run host -- [--journal FILE] [--recovery] [--eval EXPRESSION]…\n' +
+  'Usage: npm run host -- [--journal FILE] [--recovery] [--eval EXPR]… [FILE.st | FOLDER]…\n' +
   '  --journal FILE  a journal, an image or a card; what happens is kept in it\n' +
   '                  (without it a fresh image is used and nothing is kept)\n' +
   '  --recovery      the recovery prompt first\n' +
-  '  --eval EXPR     evaluate, print the printString, exit';
+  '  --eval EXPR     evaluate, print the printString, exit\n' +
+  '  FILE.st         file in: chunk format, or one class in Tonel\n' +
+  '  FOLDER          file in: Tonel packages';
 
 interface Arguments {
   readonly journal: string | null;
   readonly expressions: readonly string[];
   readonly recovery: boolean;
+  readonly files: readonly string[];
 }
 
 /** Parses the command line; a string is what to tell the person instead of starting. */
 export function parseArguments(words: readonly string[]): Arguments | string {
   try {
-    const { values } = parseArgs({
+    const { values, positionals: files } = parseArgs({
+      allowPositionals: true,
       args: withValues(words),
       options: {
         journal: { type: 'string' },
@@ -36,7 +45,7 @@ export function parseArguments(words: readonly string[]): Arguments | string {
       },
     });
     const { journal = null, eval: expressions = [], recovery } = values;
-    return { journal, expressions, recovery };
+    return { journal, expressions, recovery, files };
   } catch (error) {
     return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
@@ -84,8 +93,39 @@ function patience(): { patienceMs?: number } {
   return patienceMs > 0 ? { patienceMs } : {};
 }
 
-async function evaluateAll(machine: Machine, expressions: readonly string[]): Promise<number> {
+/** Where in its file a piece has failed, and the outcome in lines of the file. */
+function locate({ piece, outcome }: { piece: SourcePiece; outcome: Outcome }): {
+  line: number;
+  outcome: Outcome;
+} {
+  if (outcome.kind === 'compileError') return { line: outcome.line, outcome };
+  if (outcome.kind !== 'error') return { line: piece.line, outcome };
+  if (piece.kind === 'doit') {
+    const frame = outcome.frames.find(({ description }) => description.endsWith('>>DoIt'));
+    return { line: Math.max(frame?.line ?? 0, piece.line), outcome };
+  }
+  // What does not compile is told in lines of the method.
+  let line = piece.line;
+  const description = outcome.description.replace(/\bat line (\d+)/, (_, inMethod: string) => {
+    line = piece.line + Number(inMethod) - 1;
+    return `at line ${line}`;
+  });
+  return { line, outcome: { ...outcome, description } };
+}
+
+async function runAll(
+  machine: Machine,
+  { sources, expressions }: { sources: readonly SourceFile[]; expressions: readonly string[] },
+): Promise<number> {
   await machine.supervisor.start(machine.opened.head.number);
+  for (const { name, pieces } of sources) {
+    const failure = await machine.supervisor.fileIn(pieces);
+    if (failure === null) continue;
+    const { line, outcome } = locate(failure);
+    process.stderr.write(`${name}:${line}: `);
+    printOutcome(outcome);
+    return 1;
+  }
   for (const expression of expressions) {
     if (!printOutcome(await machine.supervisor.evaluate(expression))) return 1;
   }
@@ -99,15 +139,16 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     process.stderr.write(`${parsed}\n`);
     return 2;
   }
-  const { journal, expressions, recovery } = parsed;
+  const { journal, expressions, recovery, files } = parsed;
   // A file that may not grow is a sentence about the journal, no reason to die.
   process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
-  const quiet = expressions.length > 0;
+  const quiet = expressions.length + files.length > 0;
   const console = new Console(
     quiet ? { interactive: false, write: terminal.write, onInput: () => {} } : terminal,
   );
   try {
+    const sources = files.flatMap((file) => readSources(file));
     const machine = await Machine.open({
       path: journal ?? freshJournal,
       scratch: journal === null,
@@ -120,7 +161,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
         process.exit(0);
       },
     });
-    if (quiet) return await evaluateAll(machine, expressions);
+    if (quiet) return await runAll(machine, { sources, expressions });
     for (const notice of machine.opened.notices) console.print(notice);
     if (journal === null) console.print('A fresh image: nothing that happens here is kept.');
     return await machine.supervisor.live(machine.opened.head, machine.opened.crash, {

@@ -180,7 +180,7 @@ class VmThread {
   #handle(message: ToVm): void {
     switch (message.kind) {
       case 'evaluate':
-        this.#evaluator.evaluate(message.id, message.source);
+        this.#evaluator.evaluate(message);
         return;
       case 'debug':
         this.#evaluator.debug(message.id, message.command);

@@ -28,8 +28,8 @@ interface Evaluation {
   /** The supervisor's number of the question that is open now. */
   id: number;
   process: Oop;
-  /** 'value': the source runs; 'print': its value prints itself; the others serve the debugger. */
-  phase: 'value' | 'print' | 'resume' | 'return';
+  /** 'value', 'batch': the source runs; 'print': its value prints itself; the others serve the debugger. */
+  phase: 'value' | 'batch' | 'print' | 'resume' | 'return';
   /** For 'resume' and 'return': the evaluation whose process waits for the value. */
   readonly target: Evaluation | null;
   readonly frame: number;
@@ -70,8 +70,8 @@ export class Evaluator {
   }
 
   /** Compiles and starts an expression; its outcome goes to the host as a message with `id`. */
-  evaluate(id: number, source: string): void {
-    this.#start({ id, source, phase: 'value', target: null, frame: 0 });
+  evaluate({ id, source, batch }: { id: number; source: string; batch: boolean }): void {
+    this.#start({ id, source, phase: batch ? 'batch' : 'value', target: null, frame: 0 });
   }
 
   /** To be called when a process of the image has ended. */
@@ -81,6 +81,10 @@ export class Evaluator {
     switch (evaluation.phase) {
       case 'value':
         this.#print(evaluation, value);
+        return;
+      case 'batch':
+        this.#remove(evaluation);
+        this.#host.post({ kind: 'value', id: evaluation.id, text: '', ticket: 0 });
         return;
       case 'print':
         this.#answer(evaluation, isString(this.#memory, value) ? value : 0);

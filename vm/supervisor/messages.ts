@@ -29,7 +29,13 @@ export type DebugCommand =
   | { readonly name: 'abandon' };
 
 export type ToVm =
-  | { readonly kind: 'evaluate'; readonly id: number; readonly source: string }
+  /** With `batch` the value is not printed and nothing is committed: more is to come. */
+  | {
+      readonly kind: 'evaluate';
+      readonly id: number;
+      readonly source: string;
+      readonly batch: boolean;
+    }
   | { readonly kind: 'checkpoint'; readonly dirtyPagesMin: number }
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'debug'; readonly id: number; readonly command: DebugCommand }

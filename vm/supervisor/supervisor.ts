@@ -9,6 +9,7 @@
 import { assert } from '../base/assert.ts';
 import { StoreError } from '../store/store-error.ts';
 import { dirtyPagesWorthCommit } from './checkpoint-policy.ts';
+import type { SourcePiece } from './chunks.ts';
 import type { Console } from './console.ts';
 import { parseDebugCommand } from './debug-command.ts';
 import { HeapWatch, Ladder } from './ladder.ts';
@@ -67,7 +68,12 @@ export type MenuOffer = 'never' | 'at once' | { readonly withinMs: number };
 /** How an evaluation ended. */
 export type Outcome =
   | { readonly kind: 'value'; readonly text: string }
-  | { readonly kind: 'compileError'; readonly message: string; readonly column: number }
+  | {
+      readonly kind: 'compileError';
+      readonly message: string;
+      readonly line: number;
+      readonly column: number;
+    }
   | { readonly kind: 'error'; readonly description: string; readonly frames: readonly FrameLine[] }
   | { readonly kind: 'report'; readonly lines: readonly string[] }
   | { readonly kind: 'vmDied'; readonly reason: string };
@@ -77,6 +83,8 @@ const POLICY_TICK_MS = 1_000;
 const INTERRUPT_PATIENCE_MS = 2_000;
 /** After that many starts in a row that failed, a person has to decide. */
 const FAILED_STARTS_MAX = 3;
+/** Source that is logged, run and committed at once; in UTF-8 it stays below 64 KiB. */
+const BATCH_CHARACTERS_MAX = 16_000;
 const PROMPT = 'st> ';
 
 export class Supervisor {
@@ -196,9 +204,35 @@ export class Supervisor {
   /** Evaluates one piece of source; resolves when its answer is durable. */
   async evaluate(source: string): Promise<Outcome> {
     const change = await this.#logChange(0, 'doit', source);
-    const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source }));
+    const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source, batch: false }));
     await this.#logChange(change, 'outcome', outcomeText(outcome));
     return outcome;
+  }
+
+  /**
+   * Evaluates pieces of a source file in order, up to the first that fails; what they did is durable
+   * on return. Answers that piece with its outcome, null when all went well.
+   */
+  async fileIn(
+    pieces: readonly SourcePiece[],
+  ): Promise<{ piece: SourcePiece; outcome: Outcome } | null> {
+    const commit = (): Promise<Outcome> =>
+      this.#ask((id) => ({ kind: 'evaluate', id, source: 'nil', batch: false }));
+    for (const batch of batchesOf(pieces)) {
+      const text = batch.map(({ source }) => source.trimStart()).join('!\n');
+      const change = await this.#logChange(0, 'doit', text);
+      for (const piece of batch) {
+        const { source } = piece;
+        const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source, batch: true }));
+        if (outcome.kind === 'value') continue;
+        await commit();
+        await this.#logChange(change, 'outcome', outcomeText(outcome));
+        return { piece, outcome };
+      }
+      await commit();
+      await this.#logChange(change, 'outcome', 'finished');
+    }
+    return null;
   }
 
   /** Does something to the process that stopped in the debugger. */
@@ -304,6 +338,7 @@ export class Supervisor {
         this.#finish(message.id, 0, {
           kind: 'compileError',
           message: message.message,
+          line: message.line,
           column: message.column,
         });
         return;
@@ -504,6 +539,21 @@ export class Supervisor {
       return change;
     }
   }
+}
+
+/** Pieces by what one record of the change log takes. */
+function batchesOf(pieces: readonly SourcePiece[]): SourcePiece[][] {
+  const batches: SourcePiece[][] = [];
+  let room = 0;
+  for (const piece of pieces) {
+    room -= piece.source.length;
+    if (room < 0) {
+      batches.push([]);
+      room = BATCH_CHARACTERS_MAX - piece.source.length;
+    }
+    batches.at(-1)?.push(piece);
+  }
+  return batches;
 }
 
 function outcomeText(outcome: Outcome): string {
