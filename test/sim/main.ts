@@ -48,6 +48,7 @@ function main(): number {
       ...(DISKS[runSeed % DISKS.length] as (typeof DISKS)[number]),
       imagesPerOperation: values.exhaustive ? Number.POSITIVE_INFINITY : images,
       hostile: !values.gentle,
+      deltaBytesMax: [4096, 200, 600][Math.floor(runSeed / DISKS.length) % 3] as number,
     };
     try {
       const result = run(operations, runSeed, options);

@@ -18,6 +18,8 @@ export interface RunOptions {
   imagesPerOperation: number;
   /** Also damage media: rot, misdirected writes, read errors, lying flushes. */
   hostile: boolean;
+  /** Small values make folds happen at every other commit. */
+  deltaBytesMax: number;
 }
 
 export interface RunResult {
@@ -116,6 +118,7 @@ class Simulation {
     return Journal.open(storage, {
       write: true,
       retention: 'manual',
+      deltaBytesMax: this.#options.deltaBytesMax,
       wallClockMs: 0,
       random: (count) => this.#random.bytes(count),
     });

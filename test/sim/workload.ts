@@ -61,7 +61,7 @@ export function prepare(operation: Operation, model: Model): Prepared {
     case 'commit':
       return commit(model, random, 1 + random.below(6), operation.seed);
     case 'bigCommit':
-      return commit(model, random, 20 + random.below(60), operation.seed);
+      return commit(model, random, 20 + random.below(160), operation.seed);
     case 'drop':
       return drop(model, random);
     case 'rollback':

@@ -9,6 +9,8 @@ export interface OpenOptions {
   random: (bytes: number) => Uint8Array;
   /** With 'manual' a full journal is refused and nothing is let go of; default 'automatic'. */
   retention?: 'automatic' | 'manual';
+  /** Folds a delta longer than this; default: what a record holds. Tests set it to fold often. */
+  deltaBytesMax?: number;
   /**
    * Told of each page of the head that vacuum gave a new place, before the old one is reused: a pager
    * with places of its own (pageMap) must take it over at once.

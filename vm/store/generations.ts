@@ -56,7 +56,7 @@ export class Generations {
   /** The generations that are kept, newest first, at most `limit`. Unreadable ones are left out. */
   list(limit = Number.POSITIVE_INFINITY): Generation[] {
     const result: Generation[] = [this.describe(this.head.record)];
-    for (const { number } of this.kept()) {
+    for (const number of this.readableNumbers()) {
       if (result.length >= limit) break;
       try {
         const found = this.load(number);
@@ -141,6 +141,15 @@ export class Generations {
         this.pending.set(deltaKey(TREE.changes, key), { address, checksum: entry.checksum });
         this.changePages = Math.max(this.changePages, key + 1);
       }
+    }
+  }
+
+  /** Numbers as kept, as far as the index can be read: a damaged node hides only what is behind. */
+  *readableNumbers(): Generator<number, void> {
+    try {
+      for (const { number } of this.kept()) yield number;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
     }
   }
 

@@ -65,6 +65,7 @@ export class Journal {
   readonly #writer: LogWriter | null;
   readonly #wallClockMs: () => number;
   readonly #manual: boolean;
+  readonly #deltaBytesMax: number;
   readonly #onMoved: (place: PagePlace) => void;
   #id: Uint8Array;
   readonly #view: Generations;
@@ -102,6 +103,7 @@ export class Journal {
     this.#reader = new BlockReader(storage, found.segments);
     this.notices = found.notices;
     this.#manual = options.retention === 'manual';
+    this.#deltaBytesMax = options.deltaBytesMax ?? PAGE_BYTES;
     this.#onMoved = options.onMoved ?? (() => {});
     this.#view = new Generations(this.#reader, found);
     this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
@@ -369,10 +371,7 @@ export class Journal {
   verify(progress?: VerifyProgress, generation?: number): VerifyReport {
     const numbers =
       generation === undefined
-        ? [
-            this.#view.head.record.generation,
-            ...[...this.#view.kept()].map((entry) => entry.number),
-          ]
+        ? [this.#view.head.record.generation, ...this.#view.readableNumbers()]
         : [generation];
     return verifyJournal(
       {
@@ -526,7 +525,7 @@ export class Journal {
     const overhead = 4 + Math.ceil(blocks / 128);
     let needed = blocks + overhead;
     // A delta this short fits into any record; else the cheap bound first: a path for each key.
-    if (entries > ENTRIES_SURELY_FIT) {
+    if (entries > ENTRIES_SURELY_FIT || this.#deltaBytesMax < PAGE_BYTES) {
       needed += 6 * entries;
       if (needed > free) {
         const all = [...state.delta.keys(), ...this.#view.pending.keys(), ...keys];
@@ -560,7 +559,7 @@ export class Journal {
     let delta = encodeDelta(
       state.delta,
       writer.pointSequence(),
-      PAGE_BYTES - unitBodyOffset(0) - overhead,
+      Math.min(PAGE_BYTES - unitBodyOffset(0) - overhead, this.#deltaBytesMax),
     );
     if (!delta) {
       state = foldTables(this.#reader, state, (number, bytes) => writer.append(number, bytes));
