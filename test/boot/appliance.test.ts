@@ -82,7 +82,9 @@ describe('recovery', () => {
     await fillInbox(st);
     st.qemu.write('Smalltalk crashTheMachineForTesting\r');
     await st.qemu.waitFor(/The machine restarted: .*SIGSEGV/, BOOT_MS);
-    await st.qemu.waitFor('recovery> ', ANSWER_MS);
+    await st.qemu.waitFor('continues by itself', ANSWER_MS);
+    st.qemu.write('\r');
+    await st.untilPrompt('recovery> ');
     await st.type('continue', 'st> ', BOOT_MS);
     expect(await st.type('inbox first')).toBe("'hello'");
   });
@@ -112,6 +114,18 @@ describe('the console', () => {
     await st.type('abandon');
     expect(await st.type('(3 + ')).toContain('^');
     expect(await st.type('3 + 4')).toBe('7');
+  });
+
+  test('restarts and powers off on request, with everything kept', async () => {
+    await using card = await Card.fresh();
+    await using st = await boot(card);
+    await fillInbox(st);
+    st.qemu.write('Smalltalk reboot\r');
+    await st.qemu.waitFor('recovery menu', BOOT_MS);
+    await st.untilPrompt('st> ', BOOT_MS);
+    expect(await st.type('inbox first')).toBe("'hello'");
+    st.qemu.write('Smalltalk powerOff\r');
+    expect((await st.qemu.exited).status).toBe(0);
   });
 
   test('uses all of a larger card', async () => {

@@ -35,6 +35,7 @@ import {
   type VmStart,
 } from '../supervisor/supervisor.ts';
 import { type Addon, loadAddon } from './addon.ts';
+import { forwardClock } from './clock.ts';
 import type { StoreWorkerData } from './store-worker.ts';
 import type { VmWorkerData } from './vm-worker.ts';
 
@@ -119,7 +120,7 @@ export class Machine {
       },
       resetRegion: () => addon.resetRegion(),
       leave: options.leave,
-      nowMs: () => Date.now(),
+      nowMs: forwardClock(opened.head.wallMs),
       patienceMs: options.patienceMs ?? PATIENCE_MS,
       endsWithConsole: options.endsWithConsole,
     });

@@ -16,6 +16,7 @@ import type {
   StoreRequestName,
   StoreRequests,
 } from '../supervisor/messages.ts';
+import { forwardClock } from './clock.ts';
 import { CRASH_OFFSET, parseCrashBlock } from './crash-block.ts';
 import { ScratchStorage } from './scratch-storage.ts';
 import type { JournalFile } from './storage-file.ts';
@@ -43,6 +44,7 @@ export class StoreService {
   /** The pager's map once it has been filled: it follows what vacuum moves. */
   #map: PageMap | null = null;
   #journalMsAtOpen = 0;
+  #clock: () => number = Date.now;
   #openedAtMs = 0;
 
   readonly #handlers: Handlers = {
@@ -112,6 +114,7 @@ export class StoreService {
       },
     });
     this.#journalMsAtOpen = this.#opened.head.journalMs;
+    this.#clock = forwardClock(this.#opened.head.wallMs);
     this.#openedAtMs = performance.now();
     const crash: CrashReason | null = scratch ? null : this.#takeCrash(this.#storage, write);
     if (write && !scratch) this.#options.armCrashHandler(file, CRASH_OFFSET);
@@ -172,7 +175,7 @@ export class StoreService {
 
   #now(): { wallMs: number; journalMs: number } {
     const elapsed = Math.round(performance.now() - this.#openedAtMs);
-    return { wallMs: Date.now(), journalMs: this.#journalMsAtOpen + elapsed };
+    return { wallMs: Math.floor(this.#clock()), journalMs: this.#journalMsAtOpen + elapsed };
   }
 }
 

@@ -39,6 +39,7 @@ import {
   type ToVm,
 } from '../supervisor/messages.ts';
 import { loadAddon } from './addon.ts';
+import { forwardClock } from './clock.ts';
 
 export interface VmWorkerData {
   readonly signals: SharedArrayBuffer;
@@ -91,6 +92,7 @@ class VmThread {
   #failedTicket = 0;
   #commitWanted = false;
   #shutdownWanted: 'restart' | 'poweroff' | null = null;
+  readonly #clock: () => number;
   readonly #generations: { number: number; wallMs: number; label: string | null }[];
   #stopped = false;
 
@@ -99,6 +101,7 @@ class VmThread {
     this.#port = port;
     this.#ticket = data.firstTicket;
     this.#generations = [...data.generations];
+    this.#clock = forwardClock(data.generations[0]?.wallMs ?? 0);
     this.#generation = data.generation;
     this.#signals = new Int32Array(data.signals);
     const addon = loadAddon();
@@ -258,7 +261,7 @@ class VmThread {
       this.#uncommitted.delete(news.ticket);
       if (news.kind === 'committed') {
         this.#generation = news.generation;
-        this.#generations.unshift({ number: news.generation, wallMs: Date.now(), label: null });
+        this.#generations.unshift({ number: news.generation, wallMs: this.#clock(), label: null });
       } else {
         this.#failedTicket = news.ticket;
         for (const page of pages) this.#memory.cards[page]! |= CARD_CHECKPOINT;
@@ -308,7 +311,7 @@ class VmThread {
       Atomics.or(this.#memory.H, CONTROL.interrupt, INTERRUPT.host);
     };
     return {
-      nowMicroseconds: () => Date.now() * 1000,
+      nowMicroseconds: () => Math.floor(this.#clock() * 1000),
       consoleWrite: (text) => this.#write(text),
       processFinished: (process, value) => {
         this.#events.push({ kind: 'finished', process, value });

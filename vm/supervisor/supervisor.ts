@@ -523,7 +523,7 @@ export class Supervisor {
   /** Writes a line of the change log, durable on return; answers its number. */
   async #logChange(change: number, kind: 'doit' | 'outcome', text: string): Promise<number> {
     const record = {
-      wallMs: this.#host.nowMs(),
+      wallMs: Math.floor(this.#host.nowMs()),
       author: 'console',
       kind,
       generation: this.#generation,
