@@ -18,23 +18,23 @@ const OFFSET_BYTES_MAX = (2 ** 32 - 2) * PAGE_BYTES;
 export type Crc32 = (bytes: Uint8Array, crc: number) => number;
 
 export class PageMap {
-  readonly #entries: Uint32Array;
+  readonly #entries: BigUint64Array;
   readonly #advance: Uint32Array;
 
   /** `buffer`: the addon's map, 8 bytes a page of the region. */
   constructor(buffer: ArrayBuffer, crc32: Crc32) {
-    this.#entries = new Uint32Array(buffer);
+    this.#entries = new BigUint64Array(buffer);
     this.#advance = advanceTables(crc32);
   }
 
   /** Pages of the region. */
   get pageCount(): number {
-    return this.#entries.length / 2;
+    return this.#entries.length;
   }
 
   /**
    * Enters a page: `checksum` is the journal's, `prefixCrc` the CRC-32 of the 16 bytes that the
-   * journal hashed before the page's own. The word the pager tests is written last.
+   * journal hashed before the page's own. The entry changes in one piece, while the pager reads it.
    */
   set(page: number, offsetBytes: number, checksum: number, prefixCrc: number): void {
     assert(page < this.pageCount, `page ${page} lies outside of the region`);
@@ -45,8 +45,9 @@ export class PageMap {
       table[256 + ((prefixCrc >>> 8) & 0xff)]! ^
       table[512 + ((prefixCrc >>> 16) & 0xff)]! ^
       table[768 + (prefixCrc >>> 24)]!;
-    this.#entries[2 * page + 1] = checksum ^ advanced;
-    Atomics.store(this.#entries, 2 * page, offsetBytes / PAGE_BYTES + 1);
+    const contentCrc = (checksum ^ advanced) >>> 0;
+    const entry = (BigInt(contentCrc) << 32n) | BigInt(offsetBytes / PAGE_BYTES + 1);
+    Atomics.store(this.#entries, page, entry);
   }
 }
 

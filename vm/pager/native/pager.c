@@ -129,34 +129,44 @@ static int read_pages(uint64_t position, uint64_t count) {
   return 0;
 }
 
-static void serve(uint64_t page) {
-  pager.served++;
-  if (page >= pager.characters_first && page < pager.characters_end) {
-    synthesize_characters(page);
-    return;
-  }
-  const uint64_t entry = map_entry(page);
-  if (entry == 0) {
-    install_zero(page);
-    return;
-  }
+/* Answers false when the page has to be looked up again: vacuum moved it while it was read. */
+static bool bring_in(uint64_t page, uint64_t entry) {
   const uint64_t position = (entry & 0xffffffffu) - 1;
   uint64_t count = window_of(page, position);
   int error = read_pages(position, count);
   if (error != 0 && count > 1) error = read_pages(position, count = 1);
   if (error != 0) {
     report_unreadable(page, error);
-    return;
+    return true;
   }
   pager.read_pages += count;
   for (uint64_t i = 0; i < count; i++) {
     const uint8_t *bytes = pager.buffer + i * PAGE_BYTES;
-    if (crc32_update(0, bytes, PAGE_BYTES) == map_entry(page + i) >> 32)
+    if (crc32_update(0, bytes, PAGE_BYTES) == map_entry(page + i) >> 32) {
       install(page + i, bytes);
-    else if (i == 0)
+    } else if (i == 0) {
+      if (map_entry(page) != entry) return false;
       report_unreadable(page, EBADMSG);
+    }
   }
   pager.next_expected = page + count;
+  return true;
+}
+
+static void serve(uint64_t page) {
+  pager.served++;
+  if (page >= pager.characters_first && page < pager.characters_end) {
+    synthesize_characters(page);
+    return;
+  }
+  for (;;) {
+    const uint64_t entry = map_entry(page);
+    if (entry == 0) {
+      install_zero(page);
+      return;
+    }
+    if (bring_in(page, entry)) return;
+  }
 }
 
 static void *serve_faults(void *unused) {
