@@ -1,6 +1,6 @@
 /**
- * `npm run host`: the same Smalltalk machine on this PC. Brings into shape what it needs (the native
- * addon for this machine, a fresh image to start from), then hands over to vm/main.ts.
+ * `npm run host`: the same Smalltalk machine on this PC. Brings into shape what it needs (the
+ * native addon for this machine, a fresh image to start from), then hands over to vm/main.ts.
  */
 import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';

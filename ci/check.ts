@@ -1,6 +1,6 @@
 /**
- * The quick checks, for every save and every commit: tidy, format and lint, types, unused exports are
- * the compiler's and Biome's business. `npm run check` adds the unit tests; no image, no QEMU.
+ * The quick checks, for every save and every commit: tidy, format and lint, types, unused exports
+ * are the compiler's and Biome's business. `npm run check` adds the unit tests; no image, no QEMU.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * `npm test`: everything that must hold. Sets up what is missing, builds the image, then runs the quick
- * checks, the simulator with fresh seeds, and the tests that cross modules, QEMU included. Closes with
- * one line `N passed, N failed`; exits non-zero when anything failed.
+ * `npm test`: everything that must hold. Sets up what is missing, builds the image, then runs the
+ * quick checks, the simulator with fresh seeds, and the tests that cross modules, QEMU included.
+ * Closes with one line `N passed, N failed`; exits non-zero when anything failed.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';

@@ -1,9 +1,9 @@
 /**
- * PID 1. Mounts what the kernel offers, finds the journal, and becomes the supervisor of a Smalltalk
- * machine. There is nothing else: no shell, no other process, no file system.
+ * PID 1. Mounts what the kernel offers, finds the journal, and becomes the supervisor of a
+ * Smalltalk machine. There is nothing else: no shell, no other process, no file system.
  *
- * PID 1 never ends: an error nobody caught leaves its reason in the journal and restarts the machine
- * into the recovery prompt; a native death does the same through the addon's crash handler.
+ * PID 1 never ends: an error nobody caught leaves its reason in the journal and restarts the
+ * machine into the recovery prompt; a native death does the same through the addon's crash handler.
  */
 import { closeSync, constants, fdatasyncSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { type Addon, loadAddon } from '../vm/host/addon.ts';
@@ -18,7 +18,9 @@ import { takeLastWords } from './last-words.ts';
 import { MOUNTS } from './mounts.ts';
 import { grownTable, JOURNAL_PARTITION } from './partitions.ts';
 
-/** The kernel's own list of its consoles: the serial line and the screen, whatever they are called. */
+/**
+ * The kernel's own list of its consoles: the serial line and the screen, whatever they are called.
+ */
 const CONSOLES_FILE = '/sys/class/tty/console/active';
 const CARD_TIMEOUT_MS = 20_000;
 const MENU_MS = 3_000;
@@ -78,7 +80,9 @@ async function findPlace(addon: Addon): Promise<JournalPlace> {
   );
 }
 
-/** Nothing can be done without a journal: the sentence stays on the screen until a key is pressed. */
+/**
+ * Nothing can be done without a journal: the sentence stays on the screen until a key is pressed.
+ */
 async function giveUp(addon: Addon, console: Console, reason: string): Promise<never> {
   for (;;) {
     console.print(reason);

@@ -1,6 +1,7 @@
 /**
- * Finds the partition that holds the journal: partition 4 of the first disk whose partition 4 begins
- * like one. Works the same for a card (mmcblk0p4), a virtual disk (vda4) and a USB disk (sda4).
+ * Finds the partition that holds the journal: partition 4 of the first disk whose partition 4
+ * begins like one. Works the same for a card (mmcblk0p4), a virtual disk (vda4) and a USB disk
+ * (sda4).
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { JOURNAL_PARTITION } from './partitions.ts';

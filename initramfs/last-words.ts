@@ -1,7 +1,8 @@
 /**
- * Why the kernel died the last time. The kernel keeps the end of its log over a restart in a piece of
- * RAM set aside for it (ramoops) and shows it as files in /sys/fs/pstore; each is read once and removed.
- * This covers the deaths that our own crash handler cannot: a panic, PID 1 killed for want of memory.
+ * Why the kernel died the last time. The kernel keeps the end of its log over a restart in a piece
+ * of RAM set aside for it (ramoops) and shows it as files in /sys/fs/pstore; each is read once and
+ * removed. This covers the deaths that our own crash handler cannot: a panic, PID 1 killed for want
+ * of memory.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

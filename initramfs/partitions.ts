@@ -1,8 +1,8 @@
 /**
  * The card's partition table (MBR) as the appliance needs it: where partition 4, the journal, lies,
  * and the table that results when it is grown to the end of a larger card. Pure functions over the
- * first sector. Growing changes four bytes of one sector, written in one piece: a power cut leaves the
- * old table or the new one, and both are right.
+ * first sector. Growing changes four bytes of one sector, written in one piece: a power cut leaves
+ * the old table or the new one, and both are right.
  */
 
 export const SECTOR_BYTES = 512;
@@ -20,7 +20,9 @@ export interface Partition {
   readonly sizeBytes: number;
 }
 
-/** Partition `number` (1 to 4) of a table; undefined when there is no table or no such partition. */
+/**
+ * Partition `number` (1 to 4) of a table; undefined when there is no table or no such partition.
+ */
 export function partitionOf(sector: Uint8Array, number: number): Partition | undefined {
   const view = new DataView(sector.buffer, sector.byteOffset, SECTOR_BYTES);
   if (view.getUint16(SIGNATURE_OFFSET, true) !== 0xaa55) return undefined;
@@ -32,8 +34,8 @@ export function partitionOf(sector: Uint8Array, number: number): Partition | und
 }
 
 /**
- * The table with the journal's partition reaching to the end of a disk of `diskBytes`; undefined when
- * there is nothing to gain (less than one 4 MiB step).
+ * The table with the journal's partition reaching to the end of a disk of `diskBytes`; undefined
+ * when there is nothing to gain (less than one 4 MiB step).
  */
 export function grownTable(
   sector: Uint8Array,

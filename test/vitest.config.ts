@@ -1,4 +1,6 @@
-/** What crosses modules: the image, the language, the appliance in QEMU. Long, one file at a time. */
+/**
+ * What crosses modules: the image, the language, the appliance in QEMU. Long, one file at a time.
+ */
 import { defineConfig } from 'vitest/config';
 
 const slow = Math.max(1, Number(process.env['PALIMPSEST_SLOW'] ?? '1'));

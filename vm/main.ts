@@ -1,5 +1,6 @@
 /**
- * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a card.
+ * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a
+ * card.
  *
  *   main.ts [--journal FILE] [--eval EXPR]… [FILE.st | FOLDER]…
  *
@@ -143,6 +144,13 @@ export async function main(words: readonly string[], freshJournal: string): Prom
   // A file that may not grow is a sentence about the journal, no reason to die.
   process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
+  process.on('exit', () => terminal.restore());
+  for (const [signal, number] of [
+    ['SIGHUP', 1],
+    ['SIGTERM', 15],
+  ] as const) {
+    process.on(signal, () => process.exit(128 + number));
+  }
   const quiet = expressions.length + files.length > 0;
   const console = new Console(
     quiet ? { interactive: false, write: terminal.write, onInput: () => {} } : terminal,
@@ -156,10 +164,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
       leaveCrashes: false,
       endsWithConsole: true,
       ...patience(),
-      leave: async () => {
-        terminal.restore();
-        process.exit(0);
-      },
+      leave: async () => process.exit(0),
     });
     if (quiet) return await runAll(machine, { sources, expressions });
     for (const notice of machine.opened.notices) console.print(notice);
@@ -168,7 +173,6 @@ export async function main(words: readonly string[], freshJournal: string): Prom
       menu: recovery ? 'at once' : 'never',
     });
   } catch (error) {
-    terminal.restore();
     if (!(error instanceof StoreError) && !isSentence(error)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;

@@ -1,6 +1,7 @@
 /**
  * A board as data: which kernel, device trees, firmware and boot files it takes and how its card is
- * laid out. Read from `board/<name>/`, checked by schema, and then by the rules a schema cannot say.
+ * laid out. Read from `board/<name>/`, checked by schema, and then by the rules a schema cannot
+ * say.
  */
 import { join } from 'node:path';
 import { BuildError } from './failure.ts';

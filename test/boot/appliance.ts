@@ -1,6 +1,7 @@
 /**
- * The harness of the boot tests: one appliance in QEMU, on a copy of the built image, driven through
- * its serial line as a person would. `pullPlug` is SIGKILL; the image file is the card that stays.
+ * The harness of the boot tests: one appliance in QEMU, on a copy of the built image, driven
+ * through its serial line as a person would. `pullPlug` is SIGKILL; the image file is the card that
+ * stays.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

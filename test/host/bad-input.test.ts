@@ -1,4 +1,6 @@
-/** What a person can hand over that is no journal, or not now: one clear sentence, nothing written. */
+/**
+ * What a person can hand over that is no journal, or not now: one clear sentence, nothing written.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

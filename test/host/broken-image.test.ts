@@ -1,6 +1,6 @@
 /**
- * Smalltalk breaks itself: the console and the recovery prompt go on, and the generation before it has
- * everything in it. What the broken image still answers is its own affair.
+ * Smalltalk breaks itself: the console and the recovery prompt go on, and the generation before it
+ * has everything in it. What the broken image still answers is its own affair.
  */
 import { randomInt } from 'node:crypto';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** Files named on the command line: chunk format and Tonel, in order, with places for what is wrong. */
+/**
+ * Files named on the command line: chunk format and Tonel, in order, with places for what is wrong.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -93,7 +93,8 @@ describe('a machine that rests', () => {
     await program.type(
       '[[true] whileTrue: [(Delay forSeconds: 1) wait. Smalltalk at: #n put: n + 1]] fork. 0',
     );
-    // The evaluation came from outside: one commit of what it started is due, then none for minutes.
+    // The evaluation came from outside: one commit of what it started is due, then none for
+    // minutes.
     await sleep(8_000);
     const ticking = await journal.modifiedMs();
     await sleep(8_000);

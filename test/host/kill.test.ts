@@ -1,7 +1,7 @@
 /**
  * Killed at any time, the machine goes on where it was: what was answered is there, what belongs
- * together is together, processes run on. A bank whose sum must stay, tellers that move money between
- * its accounts, and a person who writes things down.
+ * together is together, processes run on. A bank whose sum must stay, tellers that move money
+ * between its accounts, and a person who writes things down.
  */
 import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -99,4 +99,28 @@ test(`killed ${ROUNDS} times, seed ${SEED}`, async () => {
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const later = await numbers(program, 'Transfers copyWith: Beats');
   for (const [index, count] of later.entries()) expect(count).toBeGreaterThan(earlier[index] ?? 0);
+});
+
+test('a native death loses nothing that was answered', async () => {
+  await using journal = await JournalCopy.fresh();
+  {
+    await using program = await journal.start();
+    await program.type('Smalltalk at: #inbox put: 42');
+    program.write('Smalltalk crashTheMachineForTesting\n');
+    expect((await program.ended).signal).toBe('SIGSEGV');
+  }
+  await using program = await journal.start();
+  expect(await program.type('inbox')).toBe('42');
+});
+
+test('leaving by the words for it, and by the end of the input', async () => {
+  await using journal = await JournalCopy.fresh();
+  for (const how of ['Smalltalk reboot', 'Smalltalk powerOff', 'end']) {
+    await using program = await journal.start();
+    if (how === 'end') program.end();
+    else program.write(`Smalltalk at: #inbox put: 42. ${how}\n`);
+    expect(await program.ended).toMatchObject({ status: 0, errors: '' });
+    await using next = await journal.start();
+    expect(await next.type('inbox')).toBe('42');
+  }
 });

@@ -1,7 +1,7 @@
 /**
  * A machine for tests of the interpreter: the classes the VM knows, a kernel of methods just large
- * enough to use closures, ensure:, processes and semaphores, and a clock that a test can move. What is
- * tested is the machine; the class library has its own tests.
+ * enough to use closures, ensure:, processes and semaphores, and a clock that a test can move. What
+ * is tested is the machine; the class library has its own tests.
  */
 import { bareDefinitions } from '../../vm/bootstrap/bare.ts';
 import { buildClasses, type ClassDefinition } from '../../vm/bootstrap/class-builder.ts';
@@ -262,7 +262,9 @@ export class Machine {
     return this.interpreter.spawn(method, memory.nil, [], { priority, name: 'test' });
   }
 
-  /** Runs an expression to its end; what else is ready runs too. Answers the value as plain data. */
+  /**
+   * Runs an expression to its end; what else is ready runs too. Answers the value as plain data.
+   */
   evaluate(source: string): Plain {
     this.finished.length = 0;
     const { memory } = this;

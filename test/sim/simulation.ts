@@ -124,7 +124,9 @@ class Simulation {
     });
   }
 
-  /** Cuts the power at every event; answers one of the images and the model it turned out to hold. */
+  /**
+   * Cuts the power at every event; answers one of the images and the model it turned out to hold.
+   */
   #crashEverywhere(before: Model, random: Random): { image: Image; model: Model } | null {
     const { events } = this.#storage;
     const every = Math.max(1, Math.ceil(events.length / this.#options.imagesPerOperation));

@@ -1,7 +1,7 @@
 /**
  * Operations on a journal, made from seeds: each knows how to carry itself out and what the model
- * looks like afterwards. A list of operations can be shortened and run again, which is how a failure
- * shrinks.
+ * looks like afterwards. A list of operations can be shortened and run again, which is how a
+ * failure shrinks.
  */
 import type { Journal } from '../../vm/store/journal.ts';
 import { type Model, type ModelGeneration, stampedPage } from './model.ts';

@@ -3,7 +3,9 @@
  * person's data, and the cost is measured in nanoseconds.
  */
 
-/** Stops with an Error naming `message` when `condition` is false. For bugs, never for bad input. */
+/**
+ * Stops with an Error naming `message` when `condition` is false. For bugs, never for bad input.
+ */
 export function assert(condition: boolean, message = 'assertion failed'): asserts condition {
   if (!condition) throw new Error(`Bug: ${message}`);
 }

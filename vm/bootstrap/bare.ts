@@ -1,6 +1,6 @@
 /**
- * A heap with the classes the VM knows and no methods: what tests of the memory, the interpreter and
- * the primitives stand on without the class library.
+ * A heap with the classes the VM knows and no methods: what tests of the memory, the interpreter
+ * and the primitives stand on without the class library.
  */
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import { PAGE_WORDS } from '../objects/layout.ts';
@@ -69,7 +69,9 @@ const CLASSES: readonly (readonly [string, string | null, string?])[] = [
   ['Context', 'Object', 'variable'],
 ];
 
-/** Own slots of superclasses that the VM does not know, and of classes whose slots it leaves open. */
+/**
+ * Own slots of superclasses that the VM does not know, and of classes whose slots it leaves open.
+ */
 const OWN_SLOTS: Readonly<Record<string, readonly string[]>> = {
   ClassDescription: ['instanceVariables', 'organization'],
   LookupKey: ['key'],

@@ -1,7 +1,7 @@
 /**
- * Makes classes from their definitions in an empty heap: class and metaclass, shapes, globals, class
- * pools. All classes come at once, because they refer to each other in circles: first every class
- * object is allocated, superclasses first, then its slots are filled.
+ * Makes classes from their definitions in an empty heap: class and metaclass, shapes, globals,
+ * class pools. All classes come at once, because they refer to each other in circles: first every
+ * class object is allocated, superclasses first, then its slots are filled.
  *
  * The order of the definitions decides where everything lies: the same definitions give the same
  * heap, word for word.

@@ -4,8 +4,8 @@
  *     Tonel files ─ readPackages ─▶ class files ─ buildImage ─▶ heap ─ initializeClasses ─▶ heap
  *                                                        ─ prepareCheckpoint ─▶ generation 1
  *
- * The same sources give the same bytes: hashes come from a fixed seed, the only clock the image sees is
- * `wallMs`, and the journal's identity is zeros until the machine first opens it.
+ * The same sources give the same bytes: hashes come from a fixed seed, the only clock the image
+ * sees is `wallMs`, and the journal's identity is zeros until the machine first opens it.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

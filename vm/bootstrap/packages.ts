@@ -1,6 +1,7 @@
 /**
  * Reads Tonel packages from a folder: one folder per package, one file per class. Files come in the
- * order of their names, whatever the file system says, so that the same sources give the same image.
+ * order of their names, whatever the file system says, so that the same sources give the same
+ * image.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,9 @@ export interface ClassFile {
   unit: TonelClass;
 }
 
-/** All class files of the packages below `classesDir`. Throws BootstrapError with every bad file. */
+/**
+ * All class files of the packages below `classesDir`. Throws BootstrapError with every bad file.
+ */
 export function readPackages(classesDir: string): ClassFile[] {
   const files: ClassFile[] = [];
   const problems: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Fills the specialObjectsArray once the classes exist: what the VM finds by position, the scheduler
- * with its empty lists, the globals that are no classes.
+ * Fills the specialObjectsArray once the classes exist: what the VM finds by position, the
+ * scheduler with its empty lists, the globals that are no classes.
  */
 import { assert } from '../base/assert.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';

@@ -1,8 +1,8 @@
 /** Number literals: exact, rounded once, refused in words. */
 import { describe, expect, test } from 'vitest';
+import { Random, randomFloat } from '../../test/machine/random-source.ts';
 import { CompileError } from './error.ts';
 import { ratioToFloat, scanNumber } from './number.ts';
-import { Random, randomFloat } from './random-source.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 

@@ -2,10 +2,10 @@
  * The parser: what it accepts, what it refuses and in which words, and that printing round-trips.
  */
 import { describe, expect, test } from 'vitest';
+import { Random, randomMethod } from '../../test/machine/random-source.ts';
 import { CompileError } from './error.ts';
 import { parseDoIt, parseMethod } from './parser.ts';
 import { printDoIt, printExpression, printMethod } from './print-source.ts';
-import { Random, randomMethod } from './random-source.ts';
 
 /** The tree without its places. */
 function shape(node: unknown): unknown {

@@ -1,11 +1,11 @@
 /** Compiled code does what the syntax tree says: random programs on two machines. */
 import { describe, expect, test } from 'vitest';
+import { randomProgram } from '../../test/machine/random-program.ts';
+import { Random } from '../../test/machine/random-source.ts';
+import { OutOfSteps, runBytecodes, runTree } from '../../test/machine/two-machines.ts';
 import { compileMethod } from './compiler.ts';
 import { CompileError } from './error.ts';
 import { parseMethod } from './parser.ts';
-import { randomProgram } from './random-program.ts';
-import { Random } from './random-source.ts';
-import { OutOfSteps, runBytecodes, runTree } from './two-machines.ts';
 import { verifySpec } from './verify-spec.ts';
 
 const scope = { instanceVariables: [], binding: () => 'found' as const };

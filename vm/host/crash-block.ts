@@ -1,7 +1,8 @@
 /**
  * Reading what vm/pager/native/crash.c wrote when the machine died (its head has the layout). The
- * block lies in the journal's first region behind superblocks and unversioned area, outside of every
- * generation, and is overwritten in place: it is a message from one boot to the next, no data.
+ * block lies in the journal's first region behind superblocks and unversioned area, outside of
+ * every generation, and is overwritten in place: it is a message from one boot to the next, no
+ * data.
  */
 import { crc32 } from 'node:zlib';
 import { UNVERSIONED_BYTES, UNVERSIONED_OFFSET } from '../store/format.ts';

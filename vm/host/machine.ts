@@ -1,7 +1,7 @@
 /**
- * One Smalltalk machine in this process: its threads started and connected. The appliance's PID 1 and
- * the program on a PC are this same machine; they differ in the terminal, in what "leave" means and in
- * whether a native death restarts the machine.
+ * One Smalltalk machine in this process: its threads started and connected. The appliance's PID 1
+ * and the program on a PC are this same machine; they differ in the terminal, in what "leave" means
+ * and in whether a native death restarts the machine.
  *
  *   main thread ── store worker (journal)        C thread (pager) serves the region's faults
  *        └──────── vm worker (interpreter, heap) ──commits──▶ store worker

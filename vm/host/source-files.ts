@@ -1,7 +1,7 @@
 /**
- * Source files named on the command line, as pieces to evaluate in order: chunk format in a file, or a
- * folder of Tonel packages (or one package), which is turned into the messages that define classes,
- * then methods, then `initialize` of the classes that have it.
+ * Source files named on the command line, as pieces to evaluate in order: chunk format in a file,
+ * or a folder of Tonel packages (or one package), which is turned into the messages that define
+ * classes, then methods, then `initialize` of the classes that have it.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';

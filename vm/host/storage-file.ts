@@ -1,11 +1,12 @@
 /**
  * A journal's storage in a file, in a partition of an image file, or on a block device.
  *
- * With an aligned allocator (the native addon has one) the file is opened O_DIRECT: what is read was
- * on the medium and not in a cache. Without one reads and writes are buffered; flush() is fdatasync
- * either way. A writer is alone: block devices are opened O_EXCL, which also refuses mounted ones;
- * files are locked by the function given (an open file description lock, which QEMU honours too).
- * Without that function a file somebody else holds such a lock on is still noticed and refused.
+ * With an aligned allocator (the native addon has one) the file is opened O_DIRECT: what is read
+ * was on the medium and not in a cache. Without one reads and writes are buffered; flush() is
+ * fdatasync either way. A writer is alone: block devices are opened O_EXCL, which also refuses
+ * mounted ones; files are locked by the function given (an open file description lock, which QEMU
+ * honours too). Without that function a file somebody else holds such a lock on is still noticed
+ * and refused.
  */
 import {
   closeSync,
@@ -29,7 +30,9 @@ import type { Addon } from './addon.ts';
 
 export interface JournalFileOptions {
   write: boolean;
-  /** Where the journal begins; default: at once, or at partition 4 when there is a partition table. */
+  /**
+   * Where the journal begins; default: at once, or at partition 4 when there is a partition table.
+   */
   baseBytes?: number;
   /** Where it ends after that; default: the end of the partition, file or device. */
   sizeBytes?: number;
@@ -131,7 +134,9 @@ export class JournalFile implements Storage {
   }
 }
 
-/** Opens a journal's file with what the native addon offers: O_DIRECT and locks that QEMU honours. */
+/**
+ * Opens a journal's file with what the native addon offers: O_DIRECT and locks that QEMU honours.
+ */
 export function openJournalFile(
   path: string,
   options: Omit<JournalFileOptions, 'allocateAligned' | 'lock'> & {

@@ -1,6 +1,6 @@
 /**
- * The journal as the supervisor asks for it: each request of messages.ts carried out. Kept apart from
- * the thread so that the appliance, the command line and the tests drive the same code.
+ * The journal as the supervisor asks for it: each request of messages.ts carried out. Kept apart
+ * from the thread so that the appliance, the command line and the tests drive the same code.
  */
 import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';

@@ -1,13 +1,13 @@
 /**
- * The store's thread: the only one that writes the journal. It answers the supervisor's calls one at
- * a time and makes the vm's checkpoints durable, in the order they come.
+ * The store's thread: the only one that writes the journal. It answers the supervisor's calls one
+ * at a time and makes the vm's checkpoints durable, in the order they come.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import { PageMap } from '../pager/page-map.ts';
 import { PAGE_BYTES } from '../store/storage.ts';
-import { StoreError } from '../store/store-error.ts';
+import { StoreError, type StoreErrorCode } from '../store/store-error.ts';
 import { type CommitMessage, SIGNAL } from '../supervisor/messages.ts';
 import type { FromStore, StoreCall } from '../supervisor/store-client.ts';
 import { loadAddon } from './addon.ts';
@@ -61,18 +61,21 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
   });
   const takeCommits = (port: MessagePort): void => {
     let lastFailed = 0;
+    let lastReason = new StoreError('IO_FAILED', '');
     port.on('message', ({ ticket, afterFailure, pages, staging }: CommitMessage) => {
       const news = guarded<FromStore>(
         () => {
-          if (afterFailure < lastFailed)
-            throw new StoreError('IO_FAILED', 'a commit before this one could not be made');
+          if (afterFailure < lastFailed) throw lastReason;
           const bytes = new Uint8Array(staging);
           assert(bytes.length >= pages.length * PAGE_BYTES, 'staging buffer');
           return { kind: 'committed', ticket, generation: service.commit(pages, bytes) };
         },
         (refusal) => ({ kind: 'commitFailed', ticket, ...refusal }),
       );
-      if (news.kind === 'commitFailed') lastFailed = ticket;
+      if (news.kind === 'commitFailed') {
+        lastFailed = ticket;
+        lastReason = new StoreError(news.code as StoreErrorCode, news.message);
+      }
       supervisor.postMessage(news);
       port.postMessage(news);
       Atomics.add(wake, SIGNAL.wake, 1);

@@ -1,6 +1,6 @@
 /**
- * Terminals as the console needs them: standard input and output, or the appliance's serial line and
- * HDMI screen together as one conversation.
+ * Terminals as the console needs them: standard input and output, or the appliance's serial line
+ * and HDMI screen together as one conversation.
  */
 import { openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';

@@ -1,9 +1,9 @@
 /**
- * The vm's thread: interpreter and heap, and nothing that waits for a disk. It sleeps when no process
- * can run; a message, a timer or a commit that has become durable wakes it.
+ * The vm's thread: interpreter and heap, and nothing that waits for a disk. It sleeps when no
+ * process can run; a message, a timer or a commit that has become durable wakes it.
  *
- * Everything from outside is handled between turns of the interpreter, when every activation is in a
- * heap Context: that is the only time at which a checkpoint can be taken.
+ * Everything from outside is handled between turns of the interpreter, when every activation is in
+ * a heap Context: that is the only time at which a checkpoint can be taken.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -64,14 +64,15 @@ const OUTPUT_AHEAD_MAX = 4096;
 const NODE_BYTES = 256 * 2 ** 20;
 const ROOM_WORDS_MIN = (64 * 2 ** 20) / WORD_BYTES;
 /**
- * A deeper recursion is an error. Its Contexts are objects: when it stops they are committed like all
- * others, so this also bounds what an endless recursion costs the journal.
+ * A deeper recursion is an error. Its Contexts are objects: when it stops they are committed like
+ * all others, so this also bounds what an endless recursion costs the journal.
  */
 const STACK_BYTES_MAX = 8 * 2 ** 20;
 
 /**
- * Nothing is evicted yet, so old space may grow to what RAM has left beside Node: a program that keeps
- * everything meets OutOfMemory, not the kernel's. A heap that was larger elsewhere gets some room.
+ * Nothing is evicted yet, so old space may grow to what RAM has left beside Node: a program that
+ * keeps everything meets OutOfMemory, not the kernel's. A heap that was larger elsewhere gets some
+ * room.
  */
 function oldWordsMax(heap: Int32Array): number {
   const used = Math.max(0, heap[ROOT_START + ROOT.oldLimit]! - OLD_START);
@@ -270,9 +271,9 @@ class VmThread {
   }
 
   /**
-   * `Journal commit`: the running process waits for the number of the generation made now. What is in
-   * that generation is the same process with the number negated on its stack, as `snapshot:` does, so
-   * a program can tell that it was resumed. A commit that fails answers nil.
+   * `Journal commit`: the running process waits for the number of the generation made now. What is
+   * in that generation is the same process with the number negated on its stack, as `snapshot:`
+   * does, so a program can tell that it was resumed. A commit that fails answers nil.
    */
   #commitForProcess(): void {
     this.#settleAll();
@@ -339,8 +340,8 @@ class VmThread {
   }
 
   /**
-   * Sends output in small pieces, never far ahead of the terminal: a slow line holds back the process
-   * that floods it, and Ctrl-C is seen between two pieces.
+   * Sends output in small pieces, never far ahead of the terminal: a slow line holds back the
+   * process that floods it, and Ctrl-C is seen between two pieces.
    */
   #write(text: string): void {
     for (let start = 0; start < text.length; start += OUTPUT_PIECE) {

@@ -1,6 +1,7 @@
 /**
- * A method or block as the interpreter runs it: a copy of its bytecodes outside the heap, its header
- * taken apart, and the inline caches of its sends. Literals are read from the heap, where they stay.
+ * A method or block as the interpreter runs it: a copy of its bytecodes outside the heap, its
+ * header taken apart, and the inline caches of its sends. Literals are read from the heap, where
+ * they stay.
  *
  * `pc` counts the bytes of `bytes` from 0. The pc slot of a Context holds a SmallInteger:
  * pc + firstByte + 1, which is Squeak's 1-based index into the body of the method object.
@@ -8,8 +9,8 @@
  * Inline caches: `siteWord[pc]` is the class word of the last receiver at the send that ends at pc,
  * `siteCode[pc]` what it led to. 0 is no class word, so a cleared cache misses.
  *
- * Invariant: `frameWords` is at least the number of temporaries and operands an activation ever has,
- * so that one check at its start keeps the value stack within its limits.
+ * Invariant: `frameWords` is at least the number of temporaries and operands an activation ever
+ * has, so that one check at its start keeps the value stack within its limits.
  */
 
 import { decode, type Instruction, primitiveOf } from '../bytecode/decode.ts';
@@ -32,7 +33,7 @@ export const KIND = {
   performWithArguments: 8,
   performInSuperclass: 9,
   executeMethod: 10,
-  liveContext: 11, // stands for the real target when the receiver is a Context on the JavaScript stack
+  liveContext: 11, // for the real target when the receiver is a Context on the JavaScript stack
   failed: 12, // stands for a send that found not even doesNotUnderstand:
   compiled: 13, // native code of a MethodCompiler
 } as const;

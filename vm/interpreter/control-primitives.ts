@@ -1,11 +1,11 @@
 /**
- * The primitives that control activations and processes: contexts, the search for handlers, processes,
- * semaphores, the timer, and stopping for the host. Those that activate something (value, perform:)
- * are in invoke.ts.
+ * The primitives that control activations and processes: contexts, the search for handlers,
+ * processes, semaphores, the timer, and stopping for the host. Those that activate something
+ * (value, perform:) are in invoke.ts.
  *
  * A primitive whose receiver is a live Context is always called unwound (Interpreter.find sees to
- * that), so the Contexts it walks are up to date. One that may switch processes asks for the unwinding
- * by `needsUnwind` only when it is going to switch.
+ * that), so the Contexts it walks are up to date. One that may switch processes asks for the
+ * unwinding by `needsUnwind` only when it is going to switch.
  */
 import type { Oop } from '../memory/object-memory.ts';
 import { CONTEXT, PROCESS, SHAPE } from '../objects/well-known.ts';

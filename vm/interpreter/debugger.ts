@@ -1,11 +1,11 @@
 /**
  * The lower half of the debugger: over suspended processes, outside the image. It reads and changes
- * Contexts and sends nothing, so it works when the image is broken; only `terminate` and `returnFrom`
- * let the image run its ensure: blocks, and do without when it cannot.
+ * Contexts and sends nothing, so it works when the image is broken; only `terminate` and
+ * `returnFrom` let the image run its ensure: blocks, and do without when it cannot.
  *
  * A suspended process either goes on where it was (stopped at a poll) or waits for the value of the
- * send it was stopped in. Which of the two is no state that is kept: the operand depth its bytecodes
- * need at its pc tells.
+ * send it was stopped in. Which of the two is no state that is kept: the operand depth its
+ * bytecodes need at its pc tells.
  */
 import { decode, type Instruction } from '../bytecode/decode.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
@@ -201,7 +201,10 @@ export class Debugger {
     if (this.#memory.fetch(process, PROCESS.myList) === this.#memory.nil) scheduler.resume(process);
   }
 
-  /** Ends the activations above `context`, which becomes the top. False when it is not the process's. */
+  /**
+   * Ends the activations above `context`, which becomes the top. False when it is not the
+   * process's.
+   */
   #dropAbove(process: Oop, context: Oop): boolean {
     const chain = contextChain(this.#memory, process, FRAMES_MAX);
     const index = chain.indexOf(context);
@@ -329,7 +332,9 @@ function isVisible({ name, bytecode }: Instruction): boolean {
   );
 }
 
-/** Words of temporaries and operands when the instruction at `pc` begins; -1 when none gets there. */
+/**
+ * Words of temporaries and operands when the instruction at `pc` begins; -1 when none gets there.
+ */
 function depthAt(code: Code, pc: number): number {
   const instructions = decode(code.bytes);
   const depths = new Map<number, number>([[0, code.numTemps]]);

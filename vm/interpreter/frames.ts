@@ -2,9 +2,10 @@
  * Activations as heap Contexts: how a frame of the value stack is written into one, how one is put
  * back, and what can be read from a chain of them.
  *
- * A Context's slots are Squeak's. It is made just large enough for its method's deepest stack. While
- * its activation lives on the JavaScript stack the sender slot is the SmallInteger base of the frame,
- * and its other slots are out of date; a Context that has returned has nil as sender and as pc.
+ * A Context's slots are Squeak's. It is made just large enough for its method's deepest stack.
+ * While its activation lives on the JavaScript stack the sender slot is the SmallInteger base of
+ * the frame, and its other slots are out of date; a Context that has returned has nil as sender and
+ * as pc.
  */
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { CARD_BOTH, FORMAT, HEADER_WORDS, PAGE_SHIFT } from '../objects/layout.ts';
@@ -38,8 +39,8 @@ export function newLiveContext(vm: Interpreter, code: Code, base: number, receiv
 }
 
 /**
- * Writes a frame into its Context (a new one when `context` is 0), to go on at `pc` with the operands
- * up to `sp`, and makes it the sender of the Context saved before.
+ * Writes a frame into its Context (a new one when `context` is 0), to go on at `pc` with the
+ * operands up to `sp`, and makes it the sender of the Context saved before.
  */
 export function saveFrame(
   vm: Interpreter,
@@ -199,7 +200,9 @@ export function chainBytes(vm: Interpreter, context: Oop, bytesMax: number): num
   return bytes;
 }
 
-/** The class a method (or a block's method) was compiled for; 0 when its last literal tells none. */
+/**
+ * The class a method (or a block's method) was compiled for; 0 when its last literal tells none.
+ */
 export function methodClass(memory: ObjectMemory, method: Oop): Oop {
   let current = memory.follow(method);
   for (let nesting = 0; nesting < BLOCK_NESTING_MAX; nesting++) {

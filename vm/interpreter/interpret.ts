@@ -8,16 +8,17 @@
  *     …  sp         operands; sp is the top
  *
  * The caller has pushed receiver and arguments, so they are where the callee wants them and nothing
- * is copied. `interpret` answers the oop returned, or 0 while the stack unwinds: the caller then saves
- * its own frame, with receiver and arguments popped and the pc after the send, and answers 0 as well.
- * `vm.unwinding` tells why. A non-local return unwinds the same way, but frames on its way are left.
+ * is copied. `interpret` answers the oop returned, or 0 while the stack unwinds: the caller then
+ * saves its own frame, with receiver and arguments popped and the pc after the send, and answers 0
+ * as well. `vm.unwinding` tells why. A non-local return unwinds the same way, but frames on its way
+ * are left.
  *
- * A fresh activation is entered with pc ENTRY; a Context is resumed with its pc and sp. `context` is the
- * heap Context that a frame has when a closure or thisContext asked for it, else 0. While the frame
- * lives, that Context's sender slot is the SmallInteger `base`.
+ * A fresh activation is entered with pc ENTRY; a Context is resumed with its pc and sp. `context`
+ * is the heap Context that a frame has when a closure or thisContext asked for it, else 0. While
+ * the frame lives, that Context's sender slot is the SmallInteger `base`.
  *
- * The literal case labels are 2–3 times as fast as names from the table in vm/bytecode; a test holds
- * them against that table. The function is as long as the instruction set.
+ * The literal case labels are 2–3 times as fast as names from the table in vm/bytecode; a test
+ * holds them against that table. The function is as long as the instruction set.
  */
 import {
   CARD_BOTH,

@@ -1,7 +1,7 @@
 /**
- * The interpreter on a small kernel. Each program runs on the machine as it is, on one whose stacks are
- * so small that everything spills, on one that unwinds at every poll, and on one that scavenges at
- * every safepoint: the results must be the same.
+ * The interpreter on a small kernel. Each program runs on the machine as it is, on one whose stacks
+ * are so small that everything spills, on one that unwinds at every poll, and on one that scavenges
+ * at every safepoint: the results must be the same.
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';

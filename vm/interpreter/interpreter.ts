@@ -1,18 +1,18 @@
 /**
  * The interpreter: the value stack, sends that miss their caches, and the base loop.
  *
- * Activations are JavaScript calls (interpret.ts) while they run, and heap Contexts when anything else
- * must look at them: a process switch, a scavenge, a checkpoint, a debugger, an access to a Context.
- * The stack then unwinds: each activation writes itself into a Context (frames.ts), innermost first,
- * and answers 0 to its caller, down to the base loop here. So the base loop sees a heap that is
- * complete, and resumes one Context at a time: what it calls runs as JavaScript again.
+ * Activations are JavaScript calls (interpret.ts) while they run, and heap Contexts when anything
+ * else must look at them: a process switch, a scavenge, a checkpoint, a debugger, an access to a
+ * Context. The stack then unwinds: each activation writes itself into a Context (frames.ts),
+ * innermost first, and answers 0 to its caller, down to the base loop here. So the base loop sees a
+ * heap that is complete, and resumes one Context at a time: what it calls runs as JavaScript again.
  *
  *     run ─ safepoint ─ resume(currentContext) ─ interpret ─ interpret ─ …
  *      ▲                                                             │ 0
  *      └──────────── pending: nothing · a send · a ^ · a halt ◀──────┘
  *
- * What made the stack unwind is in `pending`; its receiver and arguments still lie on the value stack
- * at `pendingBase`, above which nothing was written since.
+ * What made the stack unwind is in `pending`; its receiver and arguments still lie on the value
+ * stack at `pendingBase`, above which nothing was written since.
  *
  * Invariants: no Smalltalk activation is on the JavaScript stack when the base loop runs; a Context
  * whose sender is a SmallInteger is that of a live activation; oops kept in fields here across a
@@ -297,7 +297,7 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     this.host.processFinished(process, value);
   }
 
-  /** ^ in a block whose home is in the heap, or beyond an ensure: the current Context is the block's. */
+  /** ^ in a block whose home is in the heap or beyond an ensure; the current Context is its. */
   #heapReturn(value: Oop): Oop {
     const { memory } = this;
     const block = this.currentContext;
@@ -436,8 +436,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
 
   /**
    * A process whose Contexts take more than the limit is sent stackOverflow; it gets an eighth more
-   * room for handling that, and the limit back when its stack is small again. One that needs twice the
-   * limit is stopped without asking it.
+   * room for handling that, and the limit back when its stack is small again. One that needs twice
+   * the limit is stopped without asking it.
    */
   #measureSpilled(): void {
     this.#measures = false;
@@ -623,7 +623,9 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     return true;
   }
 
-  /** What stands for a temp vector that is no Array: an Array behind a forwarder, or 0 and a halt. */
+  /**
+   * What stands for a temp vector that is no Array: an Array behind a forwarder, or 0 and a halt.
+   */
   tempVector(oop: Oop): Oop {
     const vector = this.memory.follow(oop);
     if (this.memory.shapeOf(vector) === SHAPE.Array) return vector;

@@ -1,11 +1,11 @@
 /**
- * Sends that are more than an activation: primitives that unwind, blocks, perform:, and the stand-ins
- * for sends that cannot be done where they were found. The bytecode loop does the common kinds itself
- * and comes here for the rest.
+ * Sends that are more than an activation: primitives that unwind, blocks, perform:, and the
+ * stand-ins for sends that cannot be done where they were found. The bytecode loop does the common
+ * kinds itself and comes here for the rest.
  *
  * Each function takes receiver and arguments on the value stack and answers as `interpret` does: an
- * oop, or 0 while the stack unwinds. `depth` is the caller's; -1 means that nothing but the base loop
- * is below, every activation is in a heap Context.
+ * oop, or 0 while the stack unwinds. `depth` is the caller's; -1 means that nothing but the base
+ * loop is below, every activation is in a heap Context.
  */
 import type { Oop } from '../memory/object-memory.ts';
 import { HEADER_WORDS, SHAPE_MASK } from '../objects/layout.ts';

@@ -2,12 +2,12 @@
  * From class and selector to a method, and from a method to the Code that runs.
  *
  * Three levels: the inline caches of the send sites (code.ts), a direct-mapped cache of {shape,
- * selector} here, and the walk along method dictionaries and superclasses. Everything here is derived
- * from the heap: `forgetTargets` may drop it at any time, and must be called after a change of a
- * method dictionary, of a superclass, or of a shape; `forgetAll` after a become:.
+ * selector} here, and the walk along method dictionaries and superclasses. Everything here is
+ * derived from the heap: `forgetTargets` may drop it at any time, and must be called after a change
+ * of a method dictionary, of a superclass, or of a shape; `forgetAll` after a become:.
  *
- * The walk trusts nothing it reads: a person may have put anything into these slots, and the machine
- * has to survive that. Its length is bounded; what is no dictionary holds no methods.
+ * The walk trusts nothing it reads: a person may have put anything into these slots, and the
+ * machine has to survive that. Its length is bounded; what is no dictionary holds no methods.
  */
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { FORMAT } from '../objects/layout.ts';

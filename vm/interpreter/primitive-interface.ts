@@ -1,15 +1,15 @@
 /**
- * What a primitive sees of the machine, and what the interpreter asks of the primitive table. This is
- * the whole border between vm/interpreter and vm/primitives: neither imports the other, the
+ * What a primitive sees of the machine, and what the interpreter asks of the primitive table. This
+ * is the whole border between vm/interpreter and vm/primitives: neither imports the other, the
  * composition root hands a PrimitiveTable to the Interpreter.
  *
- * A primitive is a plain function. Its receiver is also at `vm.stack[args - 1]`, its arguments are at
- * `vm.stack[args]` … `vm.stack[args + count - 1]`. It answers an oop, or 0 after setting
+ * A primitive is a plain function. Its receiver is also at `vm.stack[args - 1]`, its arguments are
+ * at `vm.stack[args]` … `vm.stack[args + count - 1]`. It answers an oop, or 0 after setting
  * `vm.failCode`: the method's own code then runs. It must not keep, move or pop the stack.
  *
- * Invariants: a primitive never throws, never scavenges (unless its row says `unwinds`), and changes
- * nothing when it fails, for a failed primitive is tried once more when an argument turns out to be a
- * forwarder.
+ * Invariants: a primitive never throws, never scavenges (unless its row says `unwinds`), and
+ * changes nothing when it fails, for a failed primitive is tried once more when an argument turns
+ * out to be a forwarder.
  */
 import type { ObjectMemory } from '../memory/object-memory.ts';
 
@@ -34,8 +34,9 @@ export const PRIM_ERROR = {
   hostError: 21,
   operationFailed: 24,
   /**
-   * Not an error: "call me again when every activation is in a heap Context". A primitive that needs
-   * an unwound stack only now and then sets this code and answers 0; it is called again, unwound.
+   * Not an error: "call me again when every activation is in a heap Context". A primitive that
+   * needs an unwound stack only now and then sets this code and answers 0; it is called again,
+   * unwound.
    */
   needsUnwind: -1,
 } as const;
@@ -52,7 +53,9 @@ export type Primitive = (
 export interface PrimitiveEntry {
   readonly name: string;
   readonly run: Primitive;
-  /** The primitive runs only with every activation in a heap Context (it may scavenge, become:, …). */
+  /**
+   * The primitive runs only with every activation in a heap Context (it may scavenge, become:, …).
+   */
   readonly unwinds?: boolean;
 }
 
@@ -87,7 +90,9 @@ export interface InterpreterControl {
   statistic(name: string): number | undefined;
 }
 
-/** What the machine needs from whoever runs it. Host-only primitives extend it with optional doors. */
+/**
+ * What the machine needs from whoever runs it. Host-only primitives extend it with optional doors.
+ */
 export interface InterpreterHost {
   /** UTC, microseconds since the Unix epoch. */
   nowMicroseconds(): number;

@@ -1,6 +1,6 @@
 /**
- * Processes, semaphores, the timer and interrupts, on a kernel of a few methods and a clock that stands
- * still unless the test moves it.
+ * Processes, semaphores, the timer and interrupts, on a kernel of a few methods and a clock that
+ * stands still unless the test moves it.
  */
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';

@@ -1,16 +1,17 @@
 /**
  * Processes: Squeak's structures (ProcessorScheduler, LinkedList, Semaphore, Process) and rules.
  *
- * A process that is ready lies in the list of its priority, first in, first out. One that waits lies in
- * its Semaphore, which is a LinkedList too. The running one lies in no list, and its suspendedContext
- * is nil. A process of a higher priority preempts at once; the preempted one goes to the front of its
- * list, so it goes on before its equals. Equals take turns every SLICE_MICROSECONDS.
+ * A process that is ready lies in the list of its priority, first in, first out. One that waits
+ * lies in its Semaphore, which is a LinkedList too. The running one lies in no list, and its
+ * suspendedContext is nil. A process of a higher priority preempts at once; the preempted one goes
+ * to the front of its list, so it goes on before its equals. Equals take turns every
+ * SLICE_MICROSECONDS.
  *
  * Nothing here touches activations: these functions move Processes between lists and answer whether
  * another process should run; the base loop (interpreter.ts) switches when the stack is unwound.
  *
- * These structures belong to the image and may be broken. Whatever is not what it should be is passed
- * over; the walk along a list is bounded.
+ * These structures belong to the image and may be broken. Whatever is not what it should be is
+ * passed over; the walk along a list is bounded.
  */
 import type { ObjectMemory, Oop, Visit } from '../memory/object-memory.ts';
 import { FORMAT } from '../objects/layout.ts';

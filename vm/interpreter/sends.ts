@@ -1,14 +1,15 @@
 /**
- * What a send leads to when its inline cache does not know: a method, doesNotUnderstand:, an object in
- * the place of a method, or a stop when the image is too damaged for any of them.
+ * What a send leads to when its inline cache does not know: a method, doesNotUnderstand:, an object
+ * in the place of a method, or a stop when the image is too damaged for any of them.
  *
- * Results are Codes. Two of them stand for what is no method: `live`, when the receiver is a Context
- * whose activation is on the JavaScript stack, so that the send must wait until the stack is unwound
- * (the real target is then in `liveTarget`); and `failed`, when the process has been told to halt.
+ * Results are Codes. Two of them stand for what is no method: `live`, when the receiver is a
+ * Context whose activation is on the JavaScript stack, so that the send must wait until the stack
+ * is unwound (the real target is then in `liveTarget`); and `failed`, when the process has been
+ * told to halt.
  *
- * Invariant: after each lookup `base` and `count` say where the arguments are, for doesNotUnderstand:
- * and run:with:in: have others than the send had. Only what is not `live`, `failed`, one of these two
- * or a send to a Context goes into an inline cache.
+ * Invariant: after each lookup `base` and `count` say where the arguments are, for
+ * doesNotUnderstand: and run:with:in: have others than the send had. Only what is not `live`,
+ * `failed`, one of these two or a send to a Context goes into an inline cache.
  */
 import type { Oop } from '../memory/object-memory.ts';
 import { FORMAT, SHAPE_FORWARDER, SHAPE_MASK } from '../objects/layout.ts';
@@ -40,9 +41,9 @@ export class SendLookup {
   }
 
   /**
-   * What a send leads to whose inline cache missed; fills the cache. `selector` is a literal's index
-   * or means a special selector (interpret.ts). Where the arguments are afterwards is in `base`
-   * and `count`: doesNotUnderstand: has others than the send had.
+   * What a send leads to whose inline cache missed; fills the cache. `selector` is a literal's
+   * index or means a special selector (interpret.ts). Where the arguments are afterwards is in
+   * `base` and `count`: doesNotUnderstand: has others than the send had.
    */
   atSite(code: Code, pc: number, selector: number, base: number, count: number): Code {
     const { memory, H, stack } = this.#vm;

@@ -1,8 +1,8 @@
 /**
- * The step of a debugger that is under way, if any: one Context runs from a copy of its code that has
- * traps in it, until one is met or the Context has returned. The copy belongs to this Context alone, so
- * other activations of the method do not notice; should the process be switched away meanwhile, it goes
- * on from the copy when it is resumed.
+ * The step of a debugger that is under way, if any: one Context runs from a copy of its code that
+ * has traps in it, until one is met or the Context has returned. The copy belongs to this Context
+ * alone, so other activations of the method do not notice; should the process be switched away
+ * meanwhile, it goes on from the copy when it is resumed.
  */
 import type { Oop, Visit } from '../memory/object-memory.ts';
 import type { Code } from './code.ts';

@@ -1,6 +1,6 @@
 /**
- * A stack as text, one activation a line: `Foo(Bar)>>baz:` as Smalltalk debuggers write it. It reads
- * Contexts and sends nothing, so it works on an image in which nothing else does.
+ * A stack as text, one activation a line: `Foo(Bar)>>baz:` as Smalltalk debuggers write it. It
+ * reads Contexts and sends nothing, so it works on an image in which nothing else does.
  */
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { CONTEXT, METHOD_STATE, PROCESS, SHAPE } from '../objects/well-known.ts';

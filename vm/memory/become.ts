@@ -1,8 +1,8 @@
 /**
  * become: by forwarders. An object that is replaced turns into a forwarder to its replacement; who
- * meets it follows. Few places do not look for forwarders, because they must be quick: what they read
- * is fixed here, eagerly: special objects, shape table, the slots of classes, superclass links and
- * method dictionaries. Callers have unwound the stack into Contexts.
+ * meets it follows. Few places do not look for forwarders, because they must be quick: what they
+ * read is fixed here, eagerly: special objects, shape table, the slots of classes, superclass links
+ * and method dictionaries. Callers have unwound the stack into Contexts.
  */
 import {
   FORMAT,

@@ -3,8 +3,9 @@
  * generation; it answers sentences instead of stopping at the first fault.
  *
  * Checked: blocks lie end to end and fill their space; headers are sane; the start table says where
- * blocks start; every reference is a SmallInteger, a Character or the first word of an object; an old
- * page that refers to a young object has its scavenger card set; the shape cache equals the table.
+ * blocks start; every reference is a SmallInteger, a Character or the first word of an object; an
+ * old page that refers to a young object has its scavenger card set; the shape cache equals the
+ * table.
  */
 import {
   CARD_SCAVENGE,

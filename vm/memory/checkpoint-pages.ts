@@ -17,8 +17,8 @@ import type { ObjectMemory } from './object-memory.ts';
 import { survivorStart } from './walk.ts';
 
 /**
- * Makes the numbered pages a whole generation: scavenges unless eden is empty, notes which old pages
- * refer to survivors, writes the root page.
+ * Makes the numbered pages a whole generation: scavenges unless eden is empty, notes which old
+ * pages refer to survivors, writes the root page.
  */
 export function prepareCheckpoint(memory: ObjectMemory): void {
   if (memory.edenNext > EDEN_START) memory.scavenge();

@@ -46,7 +46,9 @@ const SHAPE_TABLE_SIZE = 1024;
 /** Class word of every Character; its hash is its code point. */
 export const CHARACTER_CLASS_WORD = SHAPE_CHARACTER | (FORMAT.empty << FORMAT_SHIFT);
 
-/** Starts on the generation in the pages: reads the root page, rebuilds what is outside the heap. */
+/**
+ * Starts on the generation in the pages: reads the root page, rebuilds what is outside the heap.
+ */
 export function attachHeap(memory: ObjectMemory): void {
   const magic = memory.root(ROOT.magic);
   if (magic !== ROOT_MAGIC) {

@@ -1,6 +1,7 @@
 /**
  * Numbers as objects: boxed floats, SmallIntegers and large integers. A large integer is sign and
- * magnitude, the magnitude's bytes least significant first, and never one that a SmallInteger holds.
+ * magnitude, the magnitude's bytes least significant first, and never one that a SmallInteger
+ * holds.
  */
 import { assert } from '../base/assert.ts';
 import {

@@ -1,7 +1,7 @@
 /**
  * The object memory: where objects are, how they are read, written and made. It works on one
- * Int32Array (layout in vm/objects/layout.ts) and a card table beside it, and knows neither pager nor
- * journal. One thread uses it.
+ * Int32Array (layout in vm/objects/layout.ts) and a card table beside it, and knows neither pager
+ * nor journal. One thread uses it.
  *
  * Invariants
  *   1. Allocation never moves an object. Only `scavenge` and becomes do, at a safepoint at which no
@@ -12,8 +12,8 @@
  *   4. Old space can be walked from the start table entry of any page.
  *   5. What is kept outside the heap (shape caches, symbol cache) can be rebuilt from it by `attach`.
  *
- * What is rare lives in files of its own (scavenger, becomes, shapes, walking, checking) as functions
- * over an ObjectMemory; this class is their door.
+ * What is rare lives in files of its own (scavenger, becomes, shapes, walking, checking) as
+ * functions over an ObjectMemory; this class is their door.
  */
 import { assert } from '../base/assert.ts';
 import { debug } from '../base/debug.ts';
@@ -288,7 +288,8 @@ export class ObjectMemory {
 
   /**
    * A new object, its slots nil or its bytes 0. Made in eden; more than 256 KiB goes to old space.
-   * Answers 0 when old space cannot take it. `format` is needed only where the shape allows several.
+   * Answers 0 when old space cannot take it. `format` is needed only where the shape allows
+   * several.
    */
   instantiate(shape: number, slots: number, format = -1, oddBytes = 0): Oop {
     const words = slots <= BODY_WORDS_MIN ? 4 : (HEADER_WORDS + 1 + slots) & ~1;
@@ -507,8 +508,8 @@ export class ObjectMemory {
   }
 
   /**
-   * 22 bits that stay with the object. Set at the first asking, except for SmallIntegers, Characters
-   * and Floats, where equal values have equal hashes.
+   * 22 bits that stay with the object. Set at the first asking, except for SmallIntegers,
+   * Characters and Floats, where equal values have equal hashes.
    */
   identityHash(oop: Oop): number {
     if ((oop & 1) !== 0) return (oop >> 1) & HASH_BITS;

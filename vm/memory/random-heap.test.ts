@@ -1,6 +1,6 @@
 /** Random graphs against a model: see random-heap.ts. A failure names its seed. */
 import { describe, expect, test } from 'vitest';
-import { RandomHeap } from './random-heap.ts';
+import { RandomHeap } from '../../test/machine/random-heap.ts';
 
 const RUNS = Number(process.env['PALIMPSEST_HEAP_RUNS'] ?? 3);
 const STEPS = 1200;

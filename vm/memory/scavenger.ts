@@ -2,16 +2,16 @@
  * The scavenger: a copying collection of eden and the survivors (Cheney's algorithm).
  *
  * What lives in eden is copied to the empty survivor half, or to old space when the half is full;
- * what lives in the half in use is tenured, that is, copied to the end of old space. Copying is in the
- * order of discovery, so what survives together lies together.
+ * what lives in the half in use is tenured, that is, copied to the end of old space. Copying is in
+ * the order of discovery, so what survives together lies together.
  *
  *   from: eden, survivor half in use        to: other half, old space from oldLimit on
  *
  * Roots: the slots of old pages whose card has CARD_SCAVENGE, and the oops that `extraRoots` keep
  * outside the heap. A page keeps that bit afterwards exactly if it refers to a survivor.
  *
- * A copied object leaves COPIED in its class word and its new place in its header word; nothing reads
- * from-space after that but `forward`. Forwarders made by become: are resolved on the way.
+ * A copied object leaves COPIED in its class word and its new place in its header word; nothing
+ * reads from-space after that but `forward`. Forwarders made by become: are resolved on the way.
  * Weak slots are no roots; when all is copied they are set to the new place or to nil.
  */
 import { assert } from '../base/assert.ts';

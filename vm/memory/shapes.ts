@@ -1,7 +1,7 @@
 /**
  * Shapes: one entry of the shape table for each layout the instances of a class have had. The table
- * is special object `shapeTable`, an Array of Shape objects by shape index; what hot code needs of it
- * is kept outside the heap in a ShapeCache and rebuilt from the table.
+ * is special object `shapeTable`, an Array of Shape objects by shape index; what hot code needs of
+ * it is kept outside the heap in a ShapeCache and rebuilt from the table.
  */
 import { assert } from '../base/assert.ts';
 import {
@@ -71,7 +71,9 @@ function loadShape(memory: ObjectMemory, index: number, shape: Oop): void {
   cache.fixed[index] = names === memory.nil ? 0 : memory.slotCount(names);
 }
 
-/** Writes the Shape object of `index` and the cache's entry; the class's own slots are untouched. */
+/**
+ * Writes the Shape object of `index` and the cache's entry; the class's own slots are untouched.
+ */
 export function defineShape(
   memory: ObjectMemory,
   index: number,

@@ -1,10 +1,10 @@
 /**
  * Text and bytes in and out of the heap, and the symbol table.
  *
- * The symbol table is special object `symbolTable`: an Array of buckets whose size is a power of two,
- * a bucket being nil or an Array of Symbols padded with nil. A Symbol's identity hash comes from its
- * text, so the same sources make the same image and dictionaries keyed by Symbols never rehash. A
- * cache outside the heap, text to oop, makes the second asking cheap; becomes empty it.
+ * The symbol table is special object `symbolTable`: an Array of buckets whose size is a power of
+ * two, a bucket being nil or an Array of Symbols padded with nil. A Symbol's identity hash comes
+ * from its text, so the same sources make the same image and dictionaries keyed by Symbols never
+ * rehash. A cache outside the heap, text to oop, makes the second asking cheap; becomes empty it.
  */
 import { assert } from '../base/assert.ts';
 import { FORMAT, HASH_BITS, HEADER_WORDS } from '../objects/layout.ts';

@@ -100,8 +100,8 @@ export function pointerSlots(memory: ObjectMemory, oop: Oop): number {
 }
 
 /**
- * The first block of old space that ends after the first word of `page`: the one covering that word,
- * or the page's first. 0 when the page holds nothing.
+ * The first block of old space that ends after the first word of `page`: the one covering that
+ * word, or the page's first. 0 when the page holds nothing.
  */
 export function firstBlockTouching(H: Int32Array, page: number): number {
   const pageStart = page << PAGE_SHIFT;

@@ -1,6 +1,6 @@
 /**
- * The library's dictionaries, read and written from outside the image: recovery tools, the compiler's
- * scope and the bootstrap work on them when the image cannot.
+ * The library's dictionaries, read and written from outside the image: recovery tools, the
+ * compiler's scope and the bootstrap work on them when the image cannot.
  *
  *   Dictionary        tally, array; the array holds Associations or nil, probed linearly from
  *                     hash \\ size (0-based). Keys handled here are Symbols, whose hash is identityHash.
@@ -206,7 +206,9 @@ function placeMethod(memory: ObjectMemory, dictionary: Oop, selector: Oop, metho
   memory.store(dictionary, METHOD_DICTIONARY.keysFirst + index, selector);
 }
 
-/** Index of the selector, or of the nil where it would be; -1 when it is nowhere and all is full. */
+/**
+ * Index of the selector, or of the nil where it would be; -1 when it is nowhere and all is full.
+ */
 function scanMethods(memory: ObjectMemory, dictionary: Oop, selector: Oop): number {
   const size = memory.slotCount(dictionary) - METHOD_DICTIONARY.keysFirst;
   const first = memory.identityHash(selector) & (size - 1);

@@ -1,7 +1,7 @@
 /** Dictionaries, names and methods in a heap, without the class library. */
 import { describe, expect, test } from 'vitest';
+import { randomNumbers } from '../../test/machine/random-heap.ts';
 import { bareDefinitions, bareHeap } from '../bootstrap/bare.ts';
-import { randomNumbers } from '../memory/random-heap.ts';
 import {
   associationAt,
   associations,

@@ -1,6 +1,6 @@
 /**
- * From the compiler's plain data to methods in the heap. All that a method consists of is made in old
- * space and never moves.
+ * From the compiler's plain data to methods in the heap. All that a method consists of is made in
+ * old space and never moves.
  *
  *   slot 0        header SmallInteger: 0–14 literal count · 16 has primitive · 17 large frame ·
  *                 18–23 temporaries · 24–27 arguments
@@ -211,7 +211,9 @@ class MethodBuilder {
   }
 }
 
-/** The global Association of a class; one of its own, without key, for metaclasses and strangers. */
+/**
+ * The global Association of a class; one of its own, without key, for metaclasses and strangers.
+ */
 export function classBinding(memory: ObjectMemory, classOop: Oop): Oop {
   if (classOop === memory.nil || memory.shapeOf(classOop) === SHAPE.Metaclass) {
     return existingBinding(memory, classOop) || newAssociation(memory, memory.nil, classOop);

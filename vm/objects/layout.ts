@@ -1,9 +1,10 @@
 /**
  * How an object lies in memory, and where memory's parts lie in the region: every number that the
- * object memory, the interpreter, the compiler's installer, the bootstrap and (later) the JIT share.
+ * object memory, the interpreter, the compiler's installer, the bootstrap and (later) the JIT
+ * share.
  *
- * A word is 32 bits. An oop is an int32: low bit 1 is a SmallInteger (31 bits); low bit 0 is the word
- * index of an object's class word, always even; 0 is never an oop.
+ * A word is 32 bits. An oop is an int32: low bit 1 is a SmallInteger (31 bits); low bit 0 is the
+ * word index of an object's class word, always even; 0 is never an oop.
  *
  *   word 0  class word   0–21 shape index · 22–26 format · 27 read-only · 28 far body · 29–31 zero
  *   word 1  header word  0–1 odd bytes · 2–9 slots (255: see prefix) · 10–31 identity hash, 0 = unset
@@ -11,8 +12,9 @@
  *
  * A body of 255 words or more has a prefix of 8 bytes before the class word: LARGE_PREFIX, then the
  * number of words. A negative word where a walk expects a class word is therefore a prefix.
- * "Slots" counts words of the body in use; odd bytes are the unused bytes of its last word (for 16-bit
- * units as well). The class word is compared whole: whatever must miss an inline cache differs in it.
+ * "Slots" counts words of the body in use; odd bytes are the unused bytes of its last word (for
+ * 16-bit units as well). The class word is compared whole: whatever must miss an inline cache
+ * differs in it.
  */
 import { assert } from '../base/assert.ts';
 
@@ -53,7 +55,9 @@ export const FORMAT = {
   compiledCode: 24, // header SmallInteger, literals, then bytecodes
 } as const;
 
-/** Shape indices the VM knows. The classes that follow from 16 on are in the order of WELL_KNOWN. */
+/**
+ * Shape indices the VM knows. The classes that follow from 16 on are in the order of WELL_KNOWN.
+ */
 export const SHAPE_SMALL_INTEGER = 1;
 export const SHAPE_CHARACTER = 2;
 export const SHAPE_FORWARDER = 8;
@@ -103,7 +107,9 @@ export const START_TABLE_START = 80 * MIB_WORDS;
 export const START_TABLE_END = 96 * MIB_WORDS;
 export const OLD_START = 128 * MIB_WORDS;
 
-/** Words of the control page. Other threads write INTERRUPT with Atomics; the vm thread polls it. */
+/**
+ * Words of the control page. Other threads write INTERRUPT with Atomics; the vm thread polls it.
+ */
 export const CONTROL = {
   interrupt: 0, // bits of INTERRUPT; non-zero makes the next safepoint unwind
   heartbeat: 1, // counts safepoints: how the supervisor sees that the vm is alive

@@ -1,7 +1,8 @@
 /**
- * What names mean to a method of a class in a live image: instance variables from the class's shape,
- * class variables and pools along the superclasses, then the globals; at last Undeclared. Read with
- * care: the image may be damaged, and a loop in the superclass chain must not hang the compiler.
+ * What names mean to a method of a class in a live image: instance variables from the class's
+ * shape, class variables and pools along the superclasses, then the globals; at last Undeclared.
+ * Read with care: the image may be damaged, and a loop in the superclass chain must not hang the
+ * compiler.
  */
 import type { Scope } from '../compiler/method-spec.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';

@@ -1,7 +1,7 @@
 /**
  * The classes, special objects and slot orders the VM knows by position. Slot orders of Context,
- * Process, Semaphore, FullBlockClosure and MethodDictionary, the specialObjectsArray and the special
- * selectors are Squeak's, so that code and tools which know them move in unchanged.
+ * Process, Semaphore, FullBlockClosure and MethodDictionary, the specialObjectsArray and the
+ * special selectors are Squeak's, so that code and tools which know them move in unchanged.
  */
 import { FORMAT, SHAPE_WELL_KNOWN_FIRST } from './layout.ts';
 

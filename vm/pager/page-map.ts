@@ -6,8 +6,8 @@
  *
  * The journal's checksum of a page covers a 16-byte prefix (page number and offset) and then the
  * page. The pager knows neither, so it is given the CRC of the content alone. CRC-32 is linear:
- * crc(prefix · page) = advance(crc(prefix)) xor crc(page), where `advance` runs a register over 4096
- * zero bytes. `advance` is a linear map of 32 bits, kept here as four tables of 256.
+ * crc(prefix · page) = advance(crc(prefix)) xor crc(page), where `advance` runs a register over
+ * 4096 zero bytes. `advance` is a linear map of 32 bits, kept here as four tables of 256.
  */
 import { assert } from '../base/assert.ts';
 

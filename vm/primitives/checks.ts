@@ -70,7 +70,8 @@ export type Operation = (vm: PrimitiveContext, first: Oop, second: Oop, third: O
 
 /**
  * A primitive of `wanted` operands (at most three): its arguments, or, when there is one argument
- * fewer, the receiver and its arguments. So `'abc' hash` and `Hasher hashOf: 'abc'` can both use it.
+ * fewer, the receiver and its arguments. So `'abc' hash` and `Hasher hashOf: 'abc'` can both use
+ * it.
  */
 export function ofOperands(wanted: 1 | 2 | 3, run: Operation): Primitive {
   return (vm, receiver, args, count) => {

@@ -1,9 +1,9 @@
 /** Float primitives: IEEE 754's corners, and text that reads back. */
 import { describe, expect, test } from 'vitest';
+import { Fixture, fails } from '../../test/machine/primitive-fixture.ts';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
 import { FORMAT } from '../objects/layout.ts';
 import { SHAPE } from '../objects/well-known.ts';
-import { Fixture, fails } from './fixture.ts';
 import { decompose, parseFloatText, printFloat, scaleByPowerOfTwo } from './float-text.ts';
 
 const vm = new Fixture();

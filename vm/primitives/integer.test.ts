@@ -1,8 +1,10 @@
-/** Integer primitives against JavaScript's own BigInt arithmetic, at every edge of representation. */
+/**
+ * Integer primitives against JavaScript's own BigInt arithmetic, at every edge of representation.
+ */
 import { describe, expect, test } from 'vitest';
+import { Fixture, fails } from '../../test/machine/primitive-fixture.ts';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
 import { SMALL_INTEGER_MAX, SMALL_INTEGER_MIN } from '../objects/layout.ts';
-import { Fixture, fails } from './fixture.ts';
 import { floorSquareRoot, parseInteger } from './integer.ts';
 
 const vm = new Fixture();

@@ -1,6 +1,6 @@
 /**
- * The primitives with names: `<primitive: 'primitiveUtf8Encode' module: 'Palimpsest'>`. Adding one is
- * a function in the file of its receiver and a row here.
+ * The primitives with names: `<primitive: 'primitiveUtf8Encode' module: 'Palimpsest'>`. Adding one
+ * is a function in the file of its receiver and a row here.
  */
 import type { PrimitiveEntry } from '../interpreter/primitive-interface.ts';
 import * as character from './character.ts';

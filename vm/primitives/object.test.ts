@@ -1,9 +1,9 @@
 /** Making, copying, comparing and changing objects. */
 import { describe, expect, test } from 'vitest';
+import { Fixture, fails } from '../../test/machine/primitive-fixture.ts';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
 import { FORMAT, OLD_START } from '../objects/layout.ts';
 import { SHAPE } from '../objects/well-known.ts';
-import { Fixture, fails } from './fixture.ts';
 
 const vm = new Fixture();
 const { memory } = vm;

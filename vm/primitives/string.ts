@@ -74,8 +74,8 @@ export function hashUnits(points: Uint8Array | Uint32Array): number {
 }
 
 /**
- * primitiveStringIndexOf(string, sub, start): 1-based index of `sub`, a String or a Character, at or
- * after start, or 0.
+ * primitiveStringIndexOf(string, sub, start): 1-based index of `sub`, a String or a Character, at
+ * or after start, or 0.
  */
 export const stringIndexOf: Primitive = ofOperands(3, (vm, string, sub, start) => {
   if (!hasUnits(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);

@@ -1,9 +1,9 @@
 /** Indexed access over every format: what is stored is read back, what does not fit is refused. */
 import { describe, expect, test } from 'vitest';
+import { Fixture, fails, type Value } from '../../test/machine/primitive-fixture.ts';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
 import { CARD_BOTH, FORMAT, PAGE_SHIFT, READ_ONLY } from '../objects/layout.ts';
 import { CONTEXT, SHAPE } from '../objects/well-known.ts';
-import { Fixture, fails, type Value } from './fixture.ts';
 
 const vm = new Fixture();
 const { memory } = vm;

@@ -143,7 +143,9 @@ export const size: Primitive = (vm, receiver) => {
   );
 };
 
-/** A bytecode, counted in bytes from the header on as a Context's pc counts; literals are refused. */
+/**
+ * A bytecode, counted in bytes from the header on as a Context's pc counts; literals are refused.
+ */
 function codeByteAt(vm: PrimitiveContext, receiver: Oop, index: Oop): Oop {
   if (!isCode(vm, receiver)) return fail(vm, PRIM_ERROR.badReceiver);
   const at = checkedIndex(vm, index, vm.memory.byteSize(receiver));

@@ -1,9 +1,9 @@
 /** Strings, Characters, clocks, the machine around the image, code, the compiler; and the table. */
 import { describe, expect, test } from 'vitest';
+import { Fixture, fails, type Value } from '../../test/machine/primitive-fixture.ts';
 import { PRIM_ERROR } from '../interpreter/primitive-interface.ts';
 import { FORMAT, READ_ONLY } from '../objects/layout.ts';
 import { SHAPE } from '../objects/well-known.ts';
-import { Fixture, fails, type Value } from './fixture.ts';
 import { NAMED } from './named.ts';
 import { NUMBERED } from './table.ts';
 

@@ -2,8 +2,8 @@
  * Change records: pages of space 3, numbered on and on, never taken back by a rollback.
  *
  * A record begins a page: u32 magic "PCHG", u32 length, u64 number of its first page, 8 bytes zero,
- * then its bytes, going on through the following pages without headers. The journal stores the bytes
- * and keeps the order; what they mean is the supervisor's business.
+ * then its bytes, going on through the following pages without headers. The journal stores the
+ * bytes and keeps the order; what they mean is the supervisor's business.
  */
 import { getUint64, setUint64, viewOf } from '../base/bytes.ts';
 import { PAGE_BYTES } from './storage.ts';

@@ -6,7 +6,8 @@
  *   region 1    offset segmentBytes     superblock ring B, unversioned copy B
  *   segment p   offset p * segmentBytes p = 2 .. segmentCount - 1
  *
- * A segment is written once, from front to back, as units. A unit is a header block followed by 0 to
+ * A segment is written once, from front to back, as units. A unit is a header block followed by 0
+ * to
  * 255 payload blocks; the first unit of a segment is its segment header (no payload).
  *
  *   unit header  0 u32 magic "PUNT"      4 u32 checksum of the block without this field
@@ -20,12 +21,12 @@
  *                  then the body of the kind
  *
  * A unit header is valid when (1) magic and checksum match, (2) sequence and slot are those of the
- * place where it was found, (3) nonce, mount and salt are those of its segment header, (4) field 52 is the
- * checksum of the header before it, (5) the payload ends within the segment.
+ * place where it was found, (3) nonce, mount and salt are those of its segment header, (4) field 52
+ * is the checksum of the header before it, (5) the payload ends within the segment.
  *
  * An address is a sequence number times 65536 plus a slot. Sequence numbers start at 1 and rise; 0
- * is no address. Block numbers below 2^47 are journal pages (space times 2^40 + page); above are the
- * journal's own blocks, see below. The checksum of a block binds its number and where it lies.
+ * is no address. Block numbers below 2^47 are journal pages (space times 2^40 + page); above are
+ * the journal's own blocks, see below. The checksum of a block binds its number and where it lies.
  */
 import { assert } from '../base/assert.ts';
 import { getUint48, setUint48, viewOf } from '../base/bytes.ts';
@@ -44,7 +45,9 @@ export const SEGMENT_BYTES_MAX = 128 * 1024 * 1024;
 export const SEGMENT_BYTES_DEFAULT = 4 * 1024 * 1024;
 /** Segments from one superblock to the next. */
 export const SUPERBLOCK_INTERVAL = 64;
-/** More than this unflushed is flushed before a record is written: it bounds what opening checks. */
+/**
+ * More than this unflushed is flushed before a record is written: it bounds what opening checks.
+ */
 export const UNFLUSHED_BYTES_MAX = 4 * 1024 * 1024;
 /** Payload blocks of one unit: with its header 1 MiB, one write. */
 export const UNIT_BLOCKS_MAX = 255;
@@ -110,7 +113,9 @@ export function pageChecksum(page: number, offsetBytes: number, bytes: Uint8Arra
   return checksum(bytes, checksum(prefix));
 }
 
-/** The checksum of a header block, leaving out the four bytes at `fieldOffset` that will hold it. */
+/**
+ * The checksum of a header block, leaving out the four bytes at `fieldOffset` that will hold it.
+ */
 export function headerChecksum(block: Uint8Array, fieldOffset: number): number {
   const before = checksum(block.subarray(0, fieldOffset));
   return checksum(block.subarray(fieldOffset + 4, PAGE_BYTES), before);

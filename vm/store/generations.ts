@@ -1,8 +1,8 @@
 /**
  * The generations of an open journal as they are read: head, index, tables, marks, change log.
  *
- * The head is the newest record; `pending` are change pages written since, which belong to no record
- * yet. Only the journal changes them, after what they say is durable.
+ * The head is the newest record; `pending` are change pages written since, which belong to no
+ * record yet. Only the journal changes them, after what they say is durable.
  */
 import { assert } from '../base/assert.ts';
 import type { BlockReader, Pointer } from './block-reader.ts';

@@ -5,9 +5,9 @@
  * from the durable mark of the last point on (at most 4 MiB and one unit).
  *
  * A point counts when (1) its unit header is valid, (2) every unit from its durable mark to itself
- * is valid, header and payload, without a gap, (3) its record parses. What lies behind the last such
- * point was never acknowledged. When not even the newest superblock leads to a point, an older one
- * is tried, then all segment headers: the medium has lied, and `notices` says what was lost.
+ * is valid, header and payload, without a gap, (3) its record parses. What lies behind the last
+ * such point was never acknowledged. When not even the newest superblock leads to a point, an older
+ * one is tried, then all segment headers: the medium has lied, and `notices` says what was lost.
  */
 import { viewOf } from '../base/bytes.ts';
 import {
@@ -100,8 +100,8 @@ export function recover(storage: Storage): Recovered {
 }
 
 /**
- * Finds what can be found without any superblock: the segment size at which most segment headers are
- * valid, then the newest commit record among all segments. For salvage; reads the whole medium.
+ * Finds what can be found without any superblock: the segment size at which most segment headers
+ * are valid, then the newest commit record among all segments. For salvage; reads the whole medium.
  */
 export function recoverWithoutSuperblock(storage: Storage): Recovered {
   let best: { superblock: Superblock; headers: number } | null = null;
@@ -279,7 +279,9 @@ class ChainReader {
     return next !== null && next.sequence > last.sequence;
   }
 
-  /** A segment whose header is unreadable, made out from its units; null when it was never flushed. */
+  /**
+   * A segment whose header is unreadable, made out from its units; null when it was never flushed.
+   */
   #headlessAt(physical: number): ChainSegment | null {
     if (physical < FIRST_SEGMENT || physical >= this.#segments.count) return null;
     const base = physical * this.#segments.segmentBytes;

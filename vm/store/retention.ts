@@ -30,8 +30,8 @@ const LAST_KEPT = 16;
 export const PRESSURE_MAX = 8;
 
 /**
- * The numbers of the generations to let go of. `generations` is newest first and complete; each step
- * of `pressure` makes everything four times older, the last step infinitely old.
+ * The numbers of the generations to let go of. `generations` is newest first and complete; each
+ * step of `pressure` makes everything four times older, the last step infinitely old.
  */
 export function expired(
   generations: readonly Generation[],

@@ -2,9 +2,10 @@
  * The port a disk implements for the journal.
  *
  * Rules: offsets and lengths are multiples of PAGE_BYTES; buffers come from allocate(), which gives
- * them the alignment the medium wants. A write may be torn, lost or reordered until flush() returns;
- * what was written before a flush that returned is on the medium. read() and write() transfer
- * everything or throw. Nothing here is asynchronous: the journal runs in a thread of its own.
+ * them the alignment the medium wants. A write may be torn, lost or reordered until flush()
+ * returns; what was written before a flush that returned is on the medium. read() and write()
+ * transfer everything or throw. Nothing here is asynchronous: the journal runs in a thread of its
+ * own.
  */
 export const PAGE_BYTES = 4096;
 

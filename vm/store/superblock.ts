@@ -1,6 +1,7 @@
 /**
- * Superblocks: where to begin reading a journal. Two rings of eight blocks, far apart; number n lies
- * in block n mod 8 of both. Written at mount and every 64 segments, ring A first, a flush between.
+ * Superblocks: where to begin reading a journal. Two rings of eight blocks, far apart; number n
+ * lies in block n mod 8 of both. Written at mount and every 64 segments, ring A first, a flush
+ * between.
  *
  *    0 16 bytes "Palimpsest" and zeros   16 u32 format version   20 u32 checksum without this field
  *   24 u64 number                        32 16 bytes journal id (zeros: not yet given)
@@ -50,7 +51,9 @@ export interface Superblock {
   tableBlocks: number;
 }
 
-/** Whether a first block of a partition looks like ours, valid or not. For finding the partition. */
+/**
+ * Whether a first block of a partition looks like ours, valid or not. For finding the partition.
+ */
 export function hasJournalMagic(block: Uint8Array): boolean {
   return MAGIC.every((byte, index) => block[index] === byte);
 }

@@ -1,10 +1,10 @@
 /**
  * Vacuum: gives segments back that hold little or nothing which a kept generation can reach.
  *
- * A block is live iff it is reachable from the record of a kept generation or from the journal's own
- * tables. mark() walks all of them; a node that cannot be read ends the vacuum, for what lies beneath
- * it would be unknown. Segments without live blocks are retired; from others the live blocks are
- * copied, and the relocation tree learns where they went. No node is rewritten for it.
+ * A block is live iff it is reachable from the record of a kept generation or from the journal's
+ * own tables. mark() walks all of them; a node that cannot be read ends the vacuum, for what lies
+ * beneath it would be unknown. Segments without live blocks are retired; from others the live
+ * blocks are copied, and the relocation tree learns where they went. No node is rewritten for it.
  *
  * Why a power cut is safe at every step: (1) copies are units without a record: nobody refers to
  * them; (2) the head's record is written again with the new relocation tree, flushed: from now on
@@ -119,7 +119,9 @@ function retire(
   };
 }
 
-/** Readers beside the journal (the pager) must learn of new places before the old ones are reused. */
+/**
+ * Readers beside the journal (the pager) must learn of new places before the old ones are reused.
+ */
 function tellMoved(source: VacuumSource, copied: readonly CopiedBlock[]): void {
   const head = source.headState();
   for (const { number, pointer } of copied) {

@@ -117,7 +117,8 @@ class Verifier {
   }
 
   #leaf(generation: number, tree: number, key: number, pointer: Pointer): void {
-    // Records prove themselves when the generation is opened; relocations lead to blocks proved there.
+    // Records prove themselves when the generation is opened; relocations lead to blocks proved
+    // there.
     if (tree === TREE.generations || tree === TREE.relocations) return;
     if (!this.#first(pointer)) return;
     const page = tree * SPACE_SIZE + key;

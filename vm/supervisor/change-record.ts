@@ -4,8 +4,8 @@
  *
  *   {"v":1,"wallMs":…,"author":…,"kind":"doit"|"outcome","generation":…,"change":…,"text":…}
  *
- * `change` of an outcome is the journal's number of the do-it it belongs to; a do-it has 0 there, its
- * number is the journal's own.
+ * `change` of an outcome is the journal's number of the do-it it belongs to; a do-it has 0 there,
+ * its number is the journal's own.
  */
 import type { ChangeRecord } from './messages.ts';
 

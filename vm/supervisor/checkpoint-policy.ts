@@ -2,9 +2,9 @@
  * When a checkpoint is due. What the console has answered is durable before the prompt returns, so
  * that is no matter of policy; this decides for everything that runs in the background.
  *
- * A program that changes things is committed every 5 s. One that only ticks (few pages, nothing came
- * from outside) is committed every 5 min, to spare the card: after a power cut it goes on from there.
- * Nothing changed: nothing is written, ever.
+ * A program that changes things is committed every 5 s. One that only ticks (few pages, nothing
+ * came from outside) is committed every 5 min, to spare the card: after a power cut it goes on from
+ * there. Nothing changed: nothing is written, ever.
  */
 
 export const BUSY_INTERVAL_MS = 5_000;

@@ -1,7 +1,7 @@
 /**
- * Chunk format, the text in which Smalltalk source has always been exchanged: pieces ended by `!`, a
- * `!` in them doubled. A piece after a leading `!` answers a reader for the pieces that follow it, up
- * to an empty one: that is how methods come.
+ * Chunk format, the text in which Smalltalk source has always been exchanged: pieces ended by `!`,
+ * a `!` in them doubled. A piece after a leading `!` answers a reader for the pieces that follow
+ * it, up to an empty one: that is how methods come.
  *
  *     Object subclass: #Foo instanceVariableNames: '' classVariableNames: '' category: 'Bar'!
  *     !Foo methodsFor: 'accessing'!
@@ -9,8 +9,8 @@
  *         ^ 42! !
  *     Foo new answer!
  *
- * The cutting is done here, outside the image, so that every piece is evaluated by itself and a fault
- * can be told with the line of the file.
+ * The cutting is done here, outside the image, so that every piece is evaluated by itself and a
+ * fault can be told with the line of the file.
  */
 
 /** One expression to evaluate, and where it comes from. */
@@ -19,8 +19,8 @@ export interface SourcePiece {
   /** Line of the file in which it begins, from 1. */
   readonly line: number;
   /**
-   * 'doit': line k of `source` is line k of the file (it is padded). 'method': it carries the source
-   * of a method whose first line is `line`.
+   * 'doit': line k of `source` is line k of the file (it is padded). 'method': it carries the
+   * source of a method whose first line is `line`.
    */
   readonly kind: 'doit' | 'method';
 }

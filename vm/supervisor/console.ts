@@ -1,7 +1,7 @@
 /**
  * The conversation with the person at the terminal: prompts, lines, and output that comes while a
- * line is being typed. One reader at a time; bytes that come while nobody reads wait, except Ctrl-C,
- * which always reaches `onInterrupt` at once.
+ * line is being typed. One reader at a time; bytes that come while nobody reads wait, except
+ * Ctrl-C, which always reaches `onInterrupt` at once.
  */
 import { assert } from '../base/assert.ts';
 import { type EditorEvent, LineEditor } from './line-editor.ts';
@@ -133,7 +133,9 @@ export class Console {
     this.#drain();
   }
 
-  /** Feeds waiting bytes to the editor until a line is complete; the rest waits for the next one. */
+  /**
+   * Feeds waiting bytes to the editor until a line is complete; the rest waits for the next one.
+   */
   #drain(): void {
     while (this.#reader !== null && this.#pending.length > 0) {
       const end = this.#pending.findIndex((byte) => byte === 0x0a || byte === 0x0d || byte < 0x05);

@@ -1,10 +1,10 @@
 /**
- * The console's evaluations, on the vm's side: source in, printString out. It lives outside the image
- * and uses the image only through the interpreter, so it works as far as the image still does: when
- * even `printString` fails, a description made here is answered.
+ * The console's evaluations, on the vm's side: source in, printString out. It lives outside the
+ * image and uses the image only through the interpreter, so it works as far as the image still
+ * does: when even `printString` fails, a description made here is answered.
  *
- * An evaluation is a Process. The evaluations a person is waiting for form a stack: one typed at the
- * debugger's prompt lies over the one that stopped there.
+ * An evaluation is a Process. The evaluations a person is waiting for form a stack: one typed at
+ * the debugger's prompt lies over the one that stopped there.
  */
 import { assert } from '../base/assert.ts';
 import { compileDoIt } from '../compiler/compiler.ts';
@@ -28,7 +28,10 @@ interface Evaluation {
   /** The supervisor's number of the question that is open now. */
   id: number;
   process: Oop;
-  /** 'value', 'batch': the source runs; 'print': its value prints itself; the others serve the debugger. */
+  /**
+   * 'value', 'batch': the source runs; 'print': its value prints itself; the others serve the
+   * debugger.
+   */
   phase: 'value' | 'batch' | 'print' | 'resume' | 'return';
   /** For 'resume' and 'return': the evaluation whose process waits for the value. */
   readonly target: Evaluation | null;
@@ -120,8 +123,8 @@ export class Evaluator {
   }
 
   /**
-   * Ctrl-C: stops the evaluation the person waits for; or the running process when there is none, or
-   * when that one keeps the evaluation from running by its priority.
+   * Ctrl-C: stops the evaluation the person waits for; or the running process when there is none,
+   * or when that one keeps the evaluation from running by its priority.
    */
   interrupt(running: Oop): void {
     const waited = this.#evaluations.at(-1)?.process;

@@ -2,9 +2,10 @@
  * What keeps a broken machine from hurting itself: the count of starts that failed one after the
  * other, and the watch over the vm's own memory.
  *
- * The count lies in the journal's unversioned area, so it outlives the machine. A failed start is one
- * this program saw: a vm that could not start or has died, or a native death of the machine. A power
- * cut is none. A vm that has lived for a while is healthy and clears the count, with one write.
+ * The count lies in the journal's unversioned area, so it outlives the machine. A failed start is
+ * one this program saw: a vm that could not start or has died, or a native death of the machine. A
+ * power cut is none. A vm that has lived for a while is healthy and clears the count, with one
+ * write.
  */
 import type { StoreClient } from './store-client.ts';
 
@@ -58,7 +59,12 @@ export interface Watched {
 }
 
 export class HeapWatch {
+  readonly #bytesMax: number;
   #looking = false;
+
+  constructor(bytesMax = VM_V8_HEAP_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
 
   /** Looks once, unless the vm sleeps (nothing grows then) or the last look has no answer yet. */
   async look(vm: Watched, tooLarge: (bytes: number) => void): Promise<void> {
@@ -66,7 +72,7 @@ export class HeapWatch {
     this.#looking = true;
     try {
       const bytes = await vm.heapBytes();
-      if (bytes > VM_V8_HEAP_BYTES_MAX) tooLarge(bytes);
+      if (bytes > this.#bytesMax) tooLarge(bytes);
     } catch {
       // It has ended meanwhile; whoever ended it knows.
     } finally {

@@ -3,7 +3,9 @@
  * other's memory. Three conversations: supervisor ↔ vm, supervisor ↔ store, vm → store (commits).
  */
 
-/** Words of the shared signal array (SharedArrayBuffer): how a sleeping vm is woken, and watched. */
+/**
+ * Words of the shared signal array (SharedArrayBuffer): how a sleeping vm is woken, and watched.
+ */
 export const SIGNAL = {
   wake: 0, // counts messages sent to the vm; the vm sleeps on it
   runs: 1, // counts the vm's turns at the interpreter: unchanged means it did nothing since
@@ -123,7 +125,9 @@ export interface StoreRequests {
   rollback: { request: { generation: number }; reply: GenerationLine };
   label: { request: { generation: number; label: string }; reply: GenerationLine };
   verify: { request: Record<never, never>; reply: { sentence: string; ok: boolean } };
-  /** Appends to the change log, flushed; a do-it (change 0) is given its number, which is answered. */
+  /**
+   * Appends to the change log, flushed; a do-it (change 0) is given its number, which is answered.
+   */
   change: { request: { record: ChangeRecord }; reply: number };
   changes: { request: { last: number }; reply: ChangeRecord[] };
   setCounter: { request: { name: string; value: number }; reply: null };

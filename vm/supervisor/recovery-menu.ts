@@ -31,7 +31,7 @@ const HELP = [
 /** A generation on one line. */
 export function describeGeneration(line: GenerationLine, isHead: boolean): string {
   const when = line.wallMs > 0 ? new Date(line.wallMs).toISOString().slice(0, 19) : 'no clock';
-  const size = `${(line.pages / 256).toFixed(1)} MiB`;
+  const size = line.pages < 256 ? `${line.pages * 4} KiB` : `${(line.pages / 256).toFixed(1)} MiB`;
   const label = line.label === null ? '' : `  "${line.label}"`;
   const number = String(line.number).padStart(7);
   return `${isHead ? '*' : ' '}${number}  ${when.replace('T', ' ')}  ${size.padStart(10)}  ${line.kind}${label}`;
@@ -47,8 +47,8 @@ export class RecoveryMenu {
   }
 
   /**
-   * Talks until the person decides. With a time it starts the newest generation when nothing is typed
-   * for that long: a machine nobody looks at must come back by itself.
+   * Talks until the person decides. With a time it starts the newest generation when nothing is
+   * typed for that long: a machine nobody looks at must come back by itself.
    */
   async run({ continueAfterMs }: { continueAfterMs: number | null }): Promise<MenuDecision> {
     this.#console.print('Recovery. "help" lists the commands, "continue" starts Smalltalk.');

@@ -1,10 +1,10 @@
 /**
  * The supervisor: what stays when Smalltalk does not. It owns the console, starts the vm on a
- * generation, commits when that is due, and offers the recovery prompt. It never touches the heap and
- * never waits for the card, so Ctrl-C and the menu work whatever the image does.
+ * generation, commits when that is due, and offers the recovery prompt. It never touches the heap
+ * and never waits for the card, so Ctrl-C and the menu work whatever the image does.
  *
- * Invariants: at most one vm runs; the prompt returns after what it answered is durable; every console
- * line is in the change log before it runs.
+ * Invariants: at most one vm runs; the prompt returns after what it answered is durable; every
+ * console line is in the change log before it runs.
  */
 import { assert } from '../base/assert.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -58,7 +58,9 @@ export interface SupervisorHost {
   nowMs(): number;
   /** How long a dead Smalltalk waits for a key, and a live one has to live to count as healthy. */
   readonly patienceMs: number;
-  /** The end of the console's input is the end of everything: so on a PC, never on the appliance. */
+  /**
+   * The end of the console's input is the end of everything: so on a PC, never on the appliance.
+   */
   readonly endsWithConsole: boolean;
 }
 
@@ -210,8 +212,8 @@ export class Supervisor {
   }
 
   /**
-   * Evaluates pieces of a source file in order, up to the first that fails; what they did is durable
-   * on return. Answers that piece with its outcome, null when all went well.
+   * Evaluates pieces of a source file in order, up to the first that fails; what they did is
+   * durable on return. Answers that piece with its outcome, null when all went well.
    */
   async fileIn(
     pieces: readonly SourcePiece[],
@@ -269,7 +271,9 @@ export class Supervisor {
     }
   }
 
-  /** Shows an outcome, with the debugger's conversation if it is an error; false: the vm is gone. */
+  /**
+   * Shows an outcome, with the debugger's conversation if it is an error; false: the vm is gone.
+   */
   async #show(first: Outcome, source: string): Promise<boolean> {
     let outcome = first;
     for (;;) {

@@ -2,23 +2,25 @@
  * A machine for the tests of primitives: a real ObjectMemory with a few classes, a value stack, and
  * a host and interpreter that record what they are asked. No bytecode runs here.
  */
-import { assert } from '../base/assert.ts';
+import { assert } from '../../vm/base/assert.ts';
 import type {
   InterpreterControl,
   InterpreterHost,
   PrimitiveContext,
   PrimitiveEntry,
-} from '../interpreter/primitive-interface.ts';
-import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
-import { defineShape } from '../memory/shapes.ts';
-import { CHAR0, FORMAT } from '../objects/layout.ts';
-import { BEHAVIOR, SHAPE } from '../objects/well-known.ts';
-import { MODULE, PRIMITIVES } from './table.ts';
+} from '../../vm/interpreter/primitive-interface.ts';
+import { ObjectMemory, type Oop } from '../../vm/memory/object-memory.ts';
+import { defineShape } from '../../vm/memory/shapes.ts';
+import { CHAR0, FORMAT } from '../../vm/objects/layout.ts';
+import { BEHAVIOR, SHAPE } from '../../vm/objects/well-known.ts';
+import { MODULE, PRIMITIVES } from '../../vm/primitives/table.ts';
 
 const REGION_BYTES = 224 * 1024 * 1024;
 const CLASS_SLOTS = 13;
 
-/** What a value in a test is turned into: numbers, strings, symbols (`#x`), booleans, null, arrays. */
+/**
+ * What a value in a test is turned into: numbers, strings, symbols (`#x`), booleans, null, arrays.
+ */
 export type Value = number | bigint | string | boolean | null | Oops | Value[];
 
 /** An oop passed through as it is. */

@@ -9,8 +9,8 @@ import type {
   MethodNode,
   Statement,
   VariableNode,
-} from './ast.ts';
-import type { Literal } from './method-spec.ts';
+} from '../../vm/compiler/ast.ts';
+import type { Literal } from '../../vm/compiler/method-spec.ts';
 
 /** A small generator of random numbers (mulberry32): the same seed, the same numbers. */
 export class Random {

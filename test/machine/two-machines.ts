@@ -10,10 +10,16 @@
  * program does shows in its log; `self keep: aBlock` keeps a closure that is run after the method
  * has returned.
  */
-import { CLOSURE_COPIED_MASK, SPECIAL_SELECTORS } from '../bytecode/bytecodes.ts';
-import { decode, type Instruction } from '../bytecode/decode.ts';
-import type { BlockNode, Expression, MessagePart, MethodNode, Statement } from './ast.ts';
-import type { Literal, MethodSpec } from './method-spec.ts';
+import { CLOSURE_COPIED_MASK, SPECIAL_SELECTORS } from '../../vm/bytecode/bytecodes.ts';
+import { decode, type Instruction } from '../../vm/bytecode/decode.ts';
+import type {
+  BlockNode,
+  Expression,
+  MessagePart,
+  MethodNode,
+  Statement,
+} from '../../vm/compiler/ast.ts';
+import type { Literal, MethodSpec } from '../../vm/compiler/method-spec.ts';
 
 const RECEIVER = Symbol('receiver');
 

@@ -1,16 +1,16 @@
 /**
  * Random object graphs held twice: in an ObjectMemory and as plain JavaScript objects that say what
- * must be there. Each step does the same to both; `compare` walks both from the same roots and finds
- * the first difference. What moves, forwards or is paged must not show.
+ * must be there. Each step does the same to both; `compare` walks both from the same roots and
+ * finds the first difference. What moves, forwards or is paged must not show.
  *
  * Held nodes are roots outside the heap; a heap image copied page by page starts from an Array that
  * is special object ROOTS.
  */
-import { bareDefinitions, bareHeap, emptyMemory } from '../bootstrap/bare.ts';
-import { newArray } from '../bootstrap/class-builder.ts';
-import { CHAR0, FORMAT, PAGE_BYTES, PAGE_WORDS } from '../objects/layout.ts';
-import { BEHAVIOR, SHAPE } from '../objects/well-known.ts';
-import type { ObjectMemory, Oop } from './object-memory.ts';
+import { bareDefinitions, bareHeap, emptyMemory } from '../../vm/bootstrap/bare.ts';
+import { newArray } from '../../vm/bootstrap/class-builder.ts';
+import type { ObjectMemory, Oop } from '../../vm/memory/object-memory.ts';
+import { CHAR0, FORMAT, PAGE_BYTES, PAGE_WORDS } from '../../vm/objects/layout.ts';
+import { BEHAVIOR, SHAPE } from '../../vm/objects/well-known.ts';
 
 const ROOTS = 80;
 const HELD_MAX = 40;
