@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MOUNTS, mountPlan } from './mounts.ts';
-import { grownTable, partitionOf } from './partitions.ts';
+import { grownTable } from './partitions.ts';
 
 const MIB = 1024 * 1024;
 
@@ -12,17 +12,6 @@ function table(startMib: number, sizeMib: number): Uint8Array {
   view.setUint32(446 + 48 + 12, (sizeMib * MIB) / 512, true);
   return sector;
 }
-
-describe('partitionOf()', () => {
-  test('finds the journal, and nothing where there is no table', () => {
-    expect(partitionOf(table(200, 312), 4)).toEqual({
-      startBytes: 200 * MIB,
-      sizeBytes: 312 * MIB,
-    });
-    expect(partitionOf(table(200, 312), 1)).toBeUndefined();
-    expect(partitionOf(new Uint8Array(512), 4)).toBeUndefined();
-  });
-});
 
 describe('grownTable()', () => {
   test('takes the rest of a larger card in steps of 4 MiB and changes only the size', () => {
@@ -36,6 +25,7 @@ describe('grownTable()', () => {
   test('leaves a card of the same size, or a smaller one, alone', () => {
     expect(grownTable(table(200, 312), 512 * MIB)).toBeUndefined();
     expect(grownTable(table(200, 312), 300 * MIB)).toBeUndefined();
+    expect(grownTable(new Uint8Array(512), 1024 * MIB)).toBeUndefined();
   });
 });
 
