@@ -6,7 +6,9 @@ const MIB = 2 ** 20;
 
 describe('HeapWatch.look()', () => {
   test('sees a thread whose heap runs away, though the thread never rests', async () => {
-    const source = 'const kept = []; for (;;) kept.push(new Array(1000).fill(kept.length + 0.5));';
+    const source =
+      'const kept = []; for (;;) { kept.push({ at: kept.length + 0.5 });' +
+      ' for (let i = 0; i < 300; i++) Math.sqrt(i); }';
     const worker = new Worker(source, { eval: true });
     worker.on('error', () => {}); // V8 may end it before us.
     const watch = new HeapWatch(48 * MIB);
@@ -14,6 +16,7 @@ describe('HeapWatch.look()', () => {
       (await worker.getHeapStatistics()).total_heap_size;
     let seen = 0;
     while (seen === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
       await watch.look({ sleeps: () => false, heapBytes }, (bytes) => {
         seen = bytes;
       });
