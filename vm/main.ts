@@ -88,6 +88,10 @@ function printOutcome(outcome: Outcome): boolean {
   }
 }
 
+function writeError(text: string): void {
+  process.stderr.write(text);
+}
+
 /** PALIMPSEST_PATIENCE_MS shortens the minute after a death; the tests have no minutes. */
 function patience(): { patienceMs?: number } {
   const patienceMs = Number(process.env['PALIMPSEST_PATIENCE_MS']);
@@ -153,7 +157,9 @@ export async function main(words: readonly string[], freshJournal: string): Prom
   }
   const quiet = expressions.length + files.length > 0;
   const console = new Console(
-    quiet ? { interactive: false, write: terminal.write, onInput: () => {} } : terminal,
+    quiet
+      ? { interactive: false, write: terminal.write, notice: writeError, onInput: () => {} }
+      : terminal,
   );
   try {
     const sources = files.flatMap((file) => readSources(file));
@@ -166,8 +172,12 @@ export async function main(words: readonly string[], freshJournal: string): Prom
       ...patience(),
       leave: async () => process.exit(0),
     });
-    if (quiet) return await runAll(machine, { sources, expressions });
-    for (const notice of machine.opened.notices) console.print(notice);
+    for (const notice of machine.opened.notices) console.notice(`${notice}\n`);
+    if (quiet) {
+      const status = await runAll(machine, { sources, expressions });
+      // What was answered and is not kept is a failure; the reason has been said.
+      return status === 0 && journal !== null && !machine.supervisor.isSaved ? 1 : status;
+    }
     if (journal === null) console.print('A fresh image: nothing that happens here is kept.');
     return await machine.supervisor.live(machine.opened.head, machine.opened.crash, {
       menu: recovery ? 'at once' : 'never',

@@ -148,6 +148,34 @@ describe('a journal that somebody else uses', () => {
   });
 });
 
+describe('a journal on a rotten medium', () => {
+  test('damage is told, the rest is usable, nothing is written over it', async () => {
+    await using journal = await JournalCopy.fresh();
+    await journal.run('--eval', 'Smalltalk at: #inbox put: 42');
+    const bytes = await journal.bytes();
+    const blocks = Array.from({ length: bytes.length / PAGE_BYTES }, (_, index) => index).filter(
+      (index) => bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES).some(Boolean),
+    );
+    // The second half of what is there: the pages of the image, not the way to them.
+    for (const block of blocks.filter((_, index) => index > 60 && index % 9 === 0)) {
+      const at = block * PAGE_BYTES + 2000;
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 0x55, at);
+    }
+    await writeFile(journal.path, bytes);
+    await using program = await journal.start({ words: ['--recovery'], prompt: 'recovery> ' });
+    expect(await program.type('verify', 'recovery> ')).toMatch(
+      /\d+ damaged, the first: Cannot read/,
+    );
+    program.write('continue\n');
+    await program.waitFor(/(st|recovery)> /);
+    expect(program.output).not.toMatch(/\.ts:\d+|\bat file:/);
+    await program.kill();
+    const ended = await journal.run('--eval', 'inbox');
+    expect(ended.status).toBe(1);
+    expect(ended.errors).toMatch(/cannot be read|Cannot start generation/);
+  });
+});
+
 describe('the command line', () => {
   test('an unknown option shows the usage', async () => {
     const ended = await runHost(['--bogus']);

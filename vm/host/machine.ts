@@ -121,6 +121,7 @@ export class Machine {
       resetRegion: () => addon.resetRegion(),
       leave: options.leave,
       nowMs: forwardClock(opened.head.wallMs),
+      keeps: !options.scratch,
       patienceMs: options.patienceMs ?? PATIENCE_MS,
       endsWithConsole: options.endsWithConsole,
     });

@@ -28,7 +28,7 @@ describe('Console.readLine()', () => {
   test('reads lines that came together one at a time, and the end after the last', async () => {
     const terminal = new MemoryTerminal(false);
     const console = new Console(terminal);
-    terminal.type('one\ntwo\nthree');
+    terminal.type('one\ntwo\r\nthree\r');
     terminal.type(null);
     expect(await console.readLine('> ')).toEqual({ kind: 'line', text: 'one' });
     expect(await console.readLine('> ')).toEqual({ kind: 'line', text: 'two' });
@@ -43,9 +43,11 @@ describe('Console.readLine()', () => {
     const line = console.readLine('> ');
     terminal.type('3 +');
     console.write('ding');
+    console.write('\n');
     terminal.type(' 4\r');
     expect(await line).toEqual({ kind: 'line', text: '3 + 4' });
-    expect(terminal.shown).toContain('ding');
+    expect(terminal.shown.match(/ding/g)).toHaveLength(1);
+    expect(terminal.shown.match(/> 3 \+/g)).toHaveLength(2);
     expect(terminal.shown.endsWith('> 3 + 4\n') || terminal.shown.endsWith('> 3 + 4\r\n')).toBe(
       true,
     );
@@ -77,26 +79,31 @@ describe('Ctrl-C', () => {
   });
 });
 
-describe('Console.typesWithin() and keyWithin()', () => {
-  test('the first keeps what is typed, the second swallows it', async () => {
+describe('Console.readLineWithin()', () => {
+  test('gives up when nothing is typed, but not on a person who thinks', async () => {
     const terminal = new MemoryTerminal(true);
     const console = new Console(terminal);
-    const typed = console.typesWithin(60_000);
+    expect(await console.readLineWithin('> ', 1)).toBe(null);
+    const line = console.readLineWithin('> ', 50);
     terminal.type('x');
-    expect(await typed).toBe(true);
-    terminal.type('yz\r');
-    expect(await console.readLine('> ')).toEqual({ kind: 'line', text: 'xyz' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    terminal.type('y\r');
+    expect(await line).toEqual({ kind: 'line', text: 'xy' });
+    terminal.type(null);
+    expect(await console.readLineWithin('> ', 60_000)).toEqual({ kind: 'end' });
+  });
+});
+
+describe('Console.keyWithin()', () => {
+  test('swallows the key; nothing typed is none, an input that has ended neither', async () => {
+    const terminal = new MemoryTerminal(true);
+    const console = new Console(terminal);
     const key = console.keyWithin(60_000);
     terminal.type('q');
     expect(await key).toBe(true);
     terminal.type('3\r');
     expect(await console.readLine('> ')).toEqual({ kind: 'line', text: '3' });
-  });
-
-  test('nothing typed is no key; an input that has ended is none either', async () => {
-    const terminal = new MemoryTerminal(true);
-    const console = new Console(terminal);
-    expect(await console.typesWithin(1)).toBe(false);
+    expect(await console.keyWithin(1)).toBe(false);
     terminal.type(null);
     expect(await console.keyWithin(60_000)).toBe(false);
   });

@@ -11,6 +11,8 @@ export interface Terminal {
   /** False for a pipe: nothing is echoed. */
   readonly interactive: boolean;
   write(text: string): void;
+  /** Where news that nobody asked for go, when they are not to be mixed with the answers. */
+  notice?(text: string): void;
   /** Called with each piece of input; with null at its end. */
   onInput(listener: (bytes: Uint8Array | null) => void): void;
 }
@@ -34,6 +36,7 @@ export class Console {
   #reader: Reader | null = null;
   #keyWaiter: (() => void) | null = null;
   #atLineStart = true;
+  #lineEnded = false;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -58,9 +61,19 @@ export class Console {
       this.#terminal.write(text);
       return;
     }
-    const newline = text.endsWith('\n') ? '' : '\n';
-    this.#terminal.write(`\r\x1b[K${text}${newline}${this.#reader.prompt}`);
+    // A line that came without its end was given one, so that the prompt stands below it.
+    const rest = this.#lineEnded && text.startsWith('\n') ? text.slice(1) : text;
+    this.#lineEnded = rest !== '' && !rest.endsWith('\n');
+    if (rest === '') return;
+    const newline = this.#lineEnded ? '\n' : '';
+    this.#terminal.write(`\r\x1b[K${rest}${newline}${this.#reader.prompt}`);
     this.#editor.redraw();
+  }
+
+  /** Shows news that nobody asked for. */
+  notice(text: string): void {
+    if (this.#terminal.notice === undefined) this.write(text);
+    else this.#terminal.notice(text);
   }
 
   /** Shows a line of its own. */
@@ -73,12 +86,30 @@ export class Console {
   readLine(prompt: string): Promise<EditorEvent> {
     assert(this.#reader === null, 'two readers of one console');
     if (!this.#atLineStart) this.write('\n');
+    this.#lineEnded = false;
     return new Promise((resolve) => {
       this.#terminal.write(prompt);
       this.#reader = { prompt, done: resolve };
       this.#editor.redraw();
       this.#drain();
     });
+  }
+
+  /** Asks for a line; answers null when nothing at all is typed for that long. */
+  async readLineWithin(prompt: string, idleMs: number): Promise<EditorEvent | null> {
+    let idle = false;
+    const line = this.readLine(prompt);
+    const timer = setTimeout(() => {
+      idle = true;
+      this.#terminal.write('\n');
+      this.cancelRead();
+      this.#atLineStart = true;
+    }, idleMs);
+    this.#keyWaiter = () => clearTimeout(timer);
+    const event = await line;
+    clearTimeout(timer);
+    this.#keyWaiter = null;
+    return idle ? null : event;
   }
 
   /** Ends a readLine that is going on, as Ctrl-C would; what was typed is dropped. */
@@ -91,25 +122,18 @@ export class Console {
 
   /** Resolves true when a key is pressed (the key is swallowed), false after the time is over. */
   async keyWithin(timeoutMs: number): Promise<boolean> {
-    const pressed = (await this.typesWithin(timeoutMs)) && this.#pending.length > 0;
+    assert(this.#reader === null && this.#keyWaiter === null, 'somebody reads already');
+    if (this.#pending.length === 0 && !this.#ended) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#keyWaiter = resolve;
+      await promise;
+      clearTimeout(timer);
+      this.#keyWaiter = null;
+    }
+    const pressed = this.#pending.length > 0;
     this.#pending = [];
     return pressed;
-  }
-
-  /**
-   * Resolves true when something is typed, which is kept for the next readLine, or when there is
-   * nobody who could; false after the time is over.
-   */
-  async typesWithin(timeoutMs: number): Promise<boolean> {
-    assert(this.#reader === null && this.#keyWaiter === null, 'somebody reads already');
-    if (this.#pending.length > 0 || this.#ended) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), timeoutMs);
-    this.#keyWaiter = () => resolve(true);
-    const typed = await promise;
-    clearTimeout(timer);
-    this.#keyWaiter = null;
-    return typed;
   }
 
   #input(bytes: Uint8Array | null): void {
@@ -144,7 +168,7 @@ export class Console {
       for (const event of this.#editor.feed(taken)) this.#finish(event);
     }
     if (this.#reader !== null && this.#ended) {
-      for (const event of this.#editor.feed(new TextEncoder().encode('\n'))) {
+      for (const event of this.#editor.feed(new TextEncoder().encode('\r'))) {
         this.#finish(event.kind === 'line' && event.text === '' ? { kind: 'end' } : event);
       }
     }

@@ -4,6 +4,7 @@
  * changes nothing; going back appends a generation and can itself be undone the same way.
  */
 import type { Console } from './console.ts';
+import type { EditorEvent } from './line-editor.ts';
 import type { GenerationLine } from './messages.ts';
 import type { StoreClient } from './store-client.ts';
 
@@ -14,6 +15,7 @@ export type MenuDecision =
   /** The console's input has ended. */
   | { readonly kind: 'end' };
 
+const PROMPT = 'recovery> ';
 const LIST_LINES = 20;
 const CHANGE_LINES = 20;
 
@@ -52,11 +54,15 @@ export class RecoveryMenu {
    */
   async run({ continueAfterMs }: { continueAfterMs: number | null }): Promise<MenuDecision> {
     this.#console.print('Recovery. "help" lists the commands, "continue" starts Smalltalk.');
-    if (continueAfterMs !== null && !(await this.#keyPressed(continueAfterMs))) {
-      return { kind: 'start', generation: await this.#head() };
+    let idleMs = continueAfterMs;
+    if (idleMs !== null) {
+      const seconds = Math.ceil(idleMs / 1000);
+      this.#console.print(`It continues by itself in ${seconds} s, unless a key is pressed.`);
     }
     for (;;) {
-      const event = await this.#console.readLine('recovery> ');
+      const event = await this.#read(idleMs);
+      if (event === null) return { kind: 'start', generation: await this.#head() };
+      idleMs = null;
       if (event.kind === 'end') return { kind: 'end' };
       if (event.kind === 'interrupt') continue;
       try {
@@ -68,10 +74,10 @@ export class RecoveryMenu {
     }
   }
 
-  #keyPressed(withinMs: number): Promise<boolean> {
-    const seconds = Math.ceil(withinMs / 1000);
-    this.#console.print(`It continues by itself in ${seconds} s, unless a key is pressed.`);
-    return this.#console.typesWithin(withinMs);
+  #read(idleMs: number | null): Promise<EditorEvent | null> {
+    return idleMs === null
+      ? this.#console.readLine(PROMPT)
+      : this.#console.readLineWithin(PROMPT, idleMs);
   }
 
   async #obey(line: string): Promise<MenuDecision | null> {

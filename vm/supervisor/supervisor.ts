@@ -56,6 +56,8 @@ export interface SupervisorHost {
   /** Restarts or switches off what we run on; a host program just ends. */
   leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never>;
   nowMs(): number;
+  /** What happens is meant to last; if not, it is no news that it is not saved. */
+  readonly keeps: boolean;
   /** How long a dead Smalltalk waits for a key, and a live one has to live to count as healthy. */
   readonly patienceMs: number;
   /**
@@ -131,6 +133,11 @@ export class Supervisor {
   /** The newest generation that is durable. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Whether everything answered so far is durable. */
+  get isSaved(): boolean {
+    return this.#commitTrouble === null;
   }
 
   /** The whole life of a machine with a person at its console; returns only by `leave`. */
@@ -383,7 +390,7 @@ export class Supervisor {
       return;
     }
     const lines = frames.slice(0, 10).map((frame) => `${describeFrame(frame)}\n`);
-    this.#console.write(
+    this.#console.notice(
       `Process ${message.process} stopped: ${description}\n${lines.join('')}It stays suspended.\n`,
     );
   }
@@ -426,9 +433,9 @@ export class Supervisor {
   #sayCommitTrouble(code: string, reason: string): void {
     const known = this.#commitTrouble === code;
     this.#commitTrouble = code;
-    if (known && this.#waiting === null) return;
+    if (!this.#host.keeps || (known && this.#waiting === null)) return;
     const why = known ? '.' : `: ${reason}`;
-    this.#console.write(`Not saved since generation ${this.#generation}${why}\n`);
+    this.#console.notice(`Not saved since generation ${this.#generation}${why}\n`);
   }
 
   #considerCommit(): void {
