@@ -21,7 +21,9 @@ describe('tidy()', () => {
   test('refuses long files, missing openings, registry hosts and left-overs', () => {
     expect(tidy([{ path: 'vm/store/a.ts', text: head + '\n'.repeat(900) }])[0]).toContain('split');
     expect(tidy([{ path: 'vm/store/a.ts', text: 'let a = 1;\n' }])[0]).toContain('open it');
-    expect(tidy([{ path: 'docs/a.md', text: ['deb', 'debian', 'org'].join('.') }])[0]).toContain('mirror');
+    expect(tidy([{ path: 'docs/a.md', text: ['deb', 'debian', 'org'].join('.') }])[0]).toContain(
+      'mirror',
+    );
     expect(tidy([{ path: 'vm/store/a.ts', text: `${head}// TODO later\n` }])).toHaveLength(1);
   });
   test('knows no layer for a stray file', () => {
