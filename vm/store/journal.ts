@@ -143,7 +143,7 @@ export class Journal {
     for (const [index, entry] of pages.entries()) checkPage(entry, pages[index - 1]);
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
     const keys = pages.map((entry) => pageKey(entry.page));
-    this.#makeRoom(action, pages.length, keys, batch.journalMs);
+    this.#makeRoom(action, pages.length, { keys, reserve: this.#reserves.commit }, batch.journalMs);
     return this.#writing(action, () => {
       const state = this.#view.nextState();
       const before = writer.bytesWritten;
@@ -338,7 +338,8 @@ export class Journal {
         `Cannot ${action}: it takes ${count} pages, at most ${countMax} are possible`,
       );
     }
-    this.#ensureRoom(action, count + 1, [], this.#reserves.change);
+    const { journalMs } = this.#view.head.record;
+    this.#makeRoom(action, count + 1, { keys: [], reserve: this.#reserves.change }, journalMs);
     return this.#writing(action, () => {
       writer.mount();
       if (this.#view.pending.size + count > PENDING_CHANGES_MAX) {
@@ -498,9 +499,13 @@ export class Journal {
     }
   }
 
-  /** As ensureRoom for a commit, but vacuums and thins first when that could help. */
-  #makeRoom(action: string, blocks: number, keys: readonly number[], journalMs: number): void {
-    const reserve = this.#reserves.commit;
+  /** As ensureRoom, but vacuums and thins first when that could help. */
+  #makeRoom(
+    action: string,
+    blocks: number,
+    { keys, reserve }: { keys: readonly number[]; reserve: number },
+    journalMs: number,
+  ): void {
     try {
       this.#ensureRoom(action, blocks, keys, reserve);
     } catch (full) {
