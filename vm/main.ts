@@ -2,12 +2,13 @@
  * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a
  * card.
  *
- *   main.ts [--journal FILE] [--eval EXPR]… [FILE.st | FOLDER]…
+ *   main.ts [--journal FILE [--create]] [--eval EXPR]… [FILE.st | FOLDER]…
  *
  * Files are filed in, then expressions are evaluated, in order; the first failure ends it with a
  * status. Without either there is the console. Without --journal nothing that happens is kept.
  */
 
+import { constants, copyFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Machine } from './host/machine.ts';
 import { readSources, type SourceFile } from './host/source-files.ts';
@@ -18,9 +19,11 @@ import { Console } from './supervisor/console.ts';
 import { describeFrame, type Outcome } from './supervisor/supervisor.ts';
 
 const USAGE =
-  'Usage: npm run host -- [--journal FILE] [--recovery] [--eval EXPR]… [FILE.st | FOLDER]…\n' +
+  'Usage: npm run host -- [--journal FILE [--create]] [--recovery] [--eval EXPR]… ' +
+  '[FILE.st | FOLDER]…\n' +
   '  --journal FILE  a journal, an image or a card; what happens is kept in it\n' +
   '                  (without it a fresh image is used and nothing is kept)\n' +
+  '  --create        make that journal first, with a fresh image in it\n' +
   '  --recovery      the recovery prompt first\n' +
   '  --eval EXPR     evaluate, print the printString, exit\n' +
   '  FILE.st         file in: chunk format, or one class in Tonel\n' +
@@ -28,6 +31,7 @@ const USAGE =
 
 interface Arguments {
   readonly journal: string | null;
+  readonly create: boolean;
   readonly expressions: readonly string[];
   readonly recovery: boolean;
   readonly files: readonly string[];
@@ -41,12 +45,16 @@ export function parseArguments(words: readonly string[]): Arguments | string {
       args: withValues(words),
       options: {
         journal: { type: 'string' },
+        create: { type: 'boolean', default: false },
         eval: { type: 'string', multiple: true },
         recovery: { type: 'boolean', default: false },
       },
     });
-    const { journal = null, eval: expressions = [], recovery } = values;
-    return { journal, expressions, recovery, files };
+    const { journal = null, create, eval: expressions = [], recovery } = values;
+    if (create && journal === null) {
+      return `Cannot create a journal: no file is named, wanted --journal FILE\n${USAGE}`;
+    }
+    return { journal, create, expressions, recovery, files };
   } catch (error) {
     return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
@@ -137,6 +145,17 @@ async function runAll(
   return 0;
 }
 
+/** Makes a journal file with a fresh image in it. Throws a sentence when the file is there. */
+function createJournal(path: string, freshJournal: string): void {
+  try {
+    copyFileSync(freshJournal, path, constants.COPYFILE_EXCL);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'EEXIST' ? 'it is there already, leave out --create' : message;
+    throw new Error(`Cannot create journal "${path}": ${reason}`);
+  }
+}
+
 /** Runs the program; answers the exit status. `freshJournal` is used when none is named. */
 export async function main(words: readonly string[], freshJournal: string): Promise<number> {
   const parsed = parseArguments(words);
@@ -144,7 +163,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     process.stderr.write(`${parsed}\n`);
     return 2;
   }
-  const { journal, expressions, recovery, files } = parsed;
+  const { journal, create, expressions, recovery, files } = parsed;
   // A file that may not grow is a sentence about the journal, no reason to die.
   process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
@@ -163,6 +182,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
   );
   try {
     const sources = files.flatMap((file) => readSources(file));
+    if (create && journal !== null) createJournal(journal, freshJournal);
     const machine = await Machine.open({
       path: journal ?? freshJournal,
       scratch: journal === null,

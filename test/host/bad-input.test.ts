@@ -53,6 +53,24 @@ describe('opening what is not a journal', () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
+  test('a journal to be made that is there already, and none named', async () => {
+    const path = join(dir, 'new.journal');
+    const made = await runHost([
+      '--journal',
+      path,
+      '--create',
+      '--eval',
+      'Smalltalk at: #a put: 7',
+    ]);
+    expect(made).toMatchObject({ output: '7\n', errors: '', status: 0 });
+    expect((await runHost(['--journal', path, '--eval', 'a'])).output).toBe('7\n');
+    const before = await readFile(path);
+    const again = await runHost(['--journal', path, '--create', ...EVAL]);
+    expectSentence(again, /^Cannot create journal ".*new.journal": it is there already/);
+    expect(before.equals(await readFile(path))).toBe(true);
+    expect((await runHost(['--create', ...EVAL])).status).toBe(2);
+  });
+
   test('a missing file', async () => {
     const ended = await runHost(['--journal', join(dir, 'nothing'), ...EVAL]);
     expectSentence(ended, /^Cannot open journal ".*nothing": there is no such file/);
