@@ -26,7 +26,6 @@ export interface Addon {
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   restartMachine(how: 'restart' | 'poweroff' | 'halt'): void;
   reap(pid: number): number;
-  controllingTerminal(fd: number): void;
   openDirect(path: string, flags: number): number;
   lockFile(fd: number): boolean;
   diskBytes(fd: number): number;

@@ -2,10 +2,8 @@
 #include "addon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -52,20 +50,8 @@ static napi_value reap(napi_env env, napi_callback_info info) {
   return number_result(env, reaped > 0 ? (double)reaped : 0);
 }
 
-/* controllingTerminal(fd): makes the terminal ours, so that it sends us its signals. */
-static napi_value controlling_terminal(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  double fd = 0;
-  if (!arguments(env, info, 1, argv) || !number_argument(env, argv[0], &fd)) return NULL;
-  if (setsid() < 0 && errno != EPERM) return throw_errno(env, errno, "Cannot start a session");
-  if (ioctl((int)fd, TIOCSCTTY, 1) != 0 && errno != EPERM)
-    return throw_errno(env, errno, "Cannot take the terminal");
-  return NULL;
-}
-
 void register_system(napi_env env, napi_value exports) {
   export_function(env, exports, "mount", do_mount);
   export_function(env, exports, "restartMachine", restart_machine);
   export_function(env, exports, "reap", reap);
-  export_function(env, exports, "controllingTerminal", controlling_terminal);
 }
