@@ -18,6 +18,8 @@ export interface ModelGeneration {
 export interface Model {
   generations: ReadonlyMap<number, ModelGeneration>;
   head: number;
+  /** Page number to stamp of what was written ahead of its commit; gone when the power goes. */
+  staged: ReadonlyMap<number, number>;
   changes: readonly string[];
   unversioned: ReadonlyMap<string, string>;
 }
@@ -25,7 +27,13 @@ export interface Model {
 /** The model of a journal just formatted. */
 export function blankModel(): Model {
   const first = { number: 0, parent: null, pages: new Map(), label: null, pinned: false };
-  return { generations: new Map([[0, first]]), head: 0, changes: [], unversioned: new Map() };
+  return {
+    generations: new Map([[0, first]]),
+    head: 0,
+    staged: new Map(),
+    changes: [],
+    unversioned: new Map(),
+  };
 }
 
 /** The bytes of a page with that stamp. */

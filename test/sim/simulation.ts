@@ -138,7 +138,7 @@ class Simulation {
       this.result.images++;
       // After its last event the operation was acknowledged: only the state after it will do.
       const done = count === events.length;
-      const model = this.#checkImage(image, before, done, random);
+      const model = { ...this.#checkImage(image, before, done, random), staged: new Map() };
       if (this.#options.hostile && random.chance(25)) {
         checkHostile(
           image,
@@ -161,7 +161,7 @@ class Simulation {
     const odd = journal.notices.find((notice) => !/torn|superblock copies/.test(notice));
     if (odd !== undefined) throw new Violation(`opening noticed: ${odd}`);
     const candidates = done ? [this.#model] : [this.#model, before];
-    const model = matching(journal, candidates);
+    const model = { ...matching(journal, candidates), staged: new Map() };
     if (!random.chance(20)) return model;
     const next = prepare({ kind: 'commit', seed: random.bits() }, model);
     try {

@@ -4,12 +4,13 @@
  * failure shrinks.
  */
 import type { Journal } from '../../vm/store/journal.ts';
-import { type Model, type ModelGeneration, stampedPage } from './model.ts';
+import { type Model, type ModelGeneration, stampedPage, Violation } from './model.ts';
 import { Random } from './random.ts';
 
 export const OPERATIONS = [
   'commit',
   'bigCommit',
+  'stage',
   'drop',
   'rollback',
   'change',
@@ -29,6 +30,7 @@ export interface Operation {
 const WEIGHTS: Record<OperationKind, number> = {
   commit: 40,
   bigCommit: 6,
+  stage: 8,
   drop: 6,
   rollback: 10,
   change: 14,
@@ -62,6 +64,8 @@ export function prepare(operation: Operation, model: Model): Prepared {
       return commit(model, random, 1 + random.below(6), operation.seed);
     case 'bigCommit':
       return commit(model, random, 20 + random.below(160), operation.seed);
+    case 'stage':
+      return stage(model, random, operation.seed);
     case 'drop':
       return drop(model, random);
     case 'rollback':
@@ -91,7 +95,7 @@ export function prepare(operation: Operation, model: Model): Prepared {
       };
     }
     case 'reopen':
-      return { after: model, apply: () => {} };
+      return { after: { ...model, staged: new Map() }, apply: () => {} };
   }
 }
 
@@ -99,14 +103,19 @@ function headPages(model: Model): Map<number, number> {
   return new Map(model.generations.get(model.head)?.pages);
 }
 
+/** The head's pages with what was staged over them. */
+function pagesToCommit(model: Model): Map<number, number> {
+  return new Map([...headPages(model), ...model.staged]);
+}
+
 function withGeneration(model: Model, pages: Map<number, number>, parent: number): Model {
   const number = model.head + 1;
   const generation: ModelGeneration = { number, parent, pages, label: null, pinned: false };
   const generations = new Map(model.generations).set(number, generation);
-  return { ...model, generations, head: number };
+  return { ...model, generations, head: number, staged: new Map() };
 }
 
-function commit(model: Model, random: Random, count: number, stamp: number): Prepared {
+function somePages(random: Random, count: number): Set<number> {
   const numbers = new Set<number>();
   // Some heaps lie together, some are spread over several levels of the tree.
   const spread = random.pick([1, 1, 1, 257, 70_001]);
@@ -114,7 +123,26 @@ function commit(model: Model, random: Random, count: number, stamp: number): Pre
     const space = random.chance(10) ? FAR : 0;
     numbers.add(space + random.below(HEAP_PAGES) * spread);
   }
-  const pages = headPages(model);
+  return numbers;
+}
+
+function stage(model: Model, random: Random, stamp: number): Prepared {
+  const numbers = somePages(random, 1 + random.below(40));
+  const staged = new Map(model.staged);
+  for (const number of numbers) staged.set(number, stamp);
+  return {
+    after: { ...model, staged },
+    apply: (journal) => {
+      const pages = [...numbers].map((page) => ({ page, bytes: stampedPage(page, stamp) }));
+      const places = journal.stage({ pages, journalMs: model.head });
+      if (places.length !== numbers.size) throw new Violation('a staged page lies nowhere');
+    },
+  };
+}
+
+function commit(model: Model, random: Random, count: number, stamp: number): Prepared {
+  const numbers = somePages(random, count);
+  const pages = pagesToCommit(model);
   for (const number of numbers) pages.set(number, stamp);
   return {
     after: withGeneration(model, pages, model.head),
@@ -129,8 +157,8 @@ function commit(model: Model, random: Random, count: number, stamp: number): Pre
 }
 
 function drop(model: Model, random: Random): Prepared {
-  const pages = headPages(model);
-  const doomed = [...pages.keys()].filter(() => random.chance(30));
+  const doomed = [...headPages(model).keys()].filter(() => random.chance(30));
+  const pages = pagesToCommit(model);
   for (const page of doomed) pages.delete(page);
   return {
     after: withGeneration(model, pages, model.head),

@@ -1,6 +1,6 @@
 /** The journal through its public face, on a storage in memory. */
 import { describe, expect, test } from 'vitest';
-import { Journal } from './journal.ts';
+import { Journal, type PagePlace } from './journal.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { PAGE_BYTES } from './storage.ts';
 
@@ -87,6 +87,71 @@ describe('Journal.commit()', () => {
     expect(firstByte(journal, 2, 1)).toBe(null);
     expect(firstByte(journal, 1, 1)).toBe(1);
     expect(journal.pageCount(2)).toBe(1);
+  });
+});
+
+describe('Journal.stage()', () => {
+  test('writes pages ahead of their commit, which takes them along', () => {
+    const storage = fresh();
+    const journal = Journal.open(storage, options);
+    commit(journal, { 1: 1, 2: 1, 3: 1 });
+    const stage = (writes: [number, number][]): PagePlace[] =>
+      journal.stage({
+        pages: writes.map(([number, fill]) => ({ page: number, bytes: page(fill) })),
+        journalMs: 2,
+      });
+    stage([
+      [1, 2],
+      [2, 2],
+    ]);
+    journal.appendChange(new Uint8Array(10));
+    const [place] = stage([[2, 3]]);
+    const bytes = page(0);
+    storage.read(place?.offsetBytes ?? 0, bytes);
+    expect(bytes).toEqual(page(3));
+    expect(journal.head.number).toBe(1);
+    expect([1, 2, 3].map((n) => firstByte(journal, 1, n))).toEqual([1, 1, 1]);
+    // Whoever opens it now finds nothing of them.
+    expect(Journal.open(storage, { ...options, write: false }).pageCount(1)).toBe(3);
+    commit(journal, { 3: 4 });
+    expect(journal.head.pages).toBe(3);
+    const again = Journal.open(storage, options);
+    expect([1, 2, 3].map((n) => firstByte(again, 2, n))).toEqual([2, 3, 4]);
+    expect([1, 2, 3].map((n) => firstByte(again, 1, n))).toEqual([1, 1, 1]);
+    expect(again.verify().ok).toBe(true);
+  });
+
+  test('is forgotten by unstage, by a rollback and by opening anew', () => {
+    const storage = fresh();
+    let journal = Journal.open(storage, options);
+    commit(journal, { 1: 1 });
+    const forget: (() => void)[] = [
+      () => journal.unstage(),
+      () => void journal.rollback(journal.head.number, { wallMs: 1, journalMs: 1 }),
+      () => {
+        journal = Journal.open(storage, options);
+      },
+    ];
+    for (const each of forget) {
+      journal.stage({ pages: [{ page: 1, bytes: page(9) }], journalMs: 1 });
+      each();
+      const number = commit(journal, { 2: 2 });
+      expect(firstByte(journal, number, 1)).toBe(1);
+    }
+  });
+
+  test('takes segments that vacuum leaves alone', () => {
+    const storage = fresh();
+    const journal = Journal.open(storage, { ...options, retention: 'manual' });
+    const pages = Array.from({ length: 40 }, (_, index) => ({ page: index, bytes: page(7) }));
+    journal.stage({ pages, journalMs: 1 });
+    for (let round = 1; round <= 600; round++) {
+      journal.label(0, `round ${round}`);
+      if (round % 50 === 0) for (const _ of journal.vacuum());
+    }
+    commit(journal, { 100: 1 });
+    expect(journal.verify().problems).toEqual([]);
+    for (let index = 0; index < 40; index++) expect(firstByte(journal, 1, index)).toBe(7);
   });
 });
 

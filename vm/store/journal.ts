@@ -41,6 +41,7 @@ import {
 import { type Recovered, recover, recoverWithoutSuperblock } from './recovery.ts';
 import { expired, PRESSURE_MAX } from './retention.ts';
 import { Segments } from './segments.ts';
+import { appendPage, StagedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 import { deltaKey, foldBlocksMax, foldTables, pageKey } from './tables.ts';
@@ -69,6 +70,7 @@ export class Journal {
   readonly #onMoved: (place: PagePlace) => void;
   #id: Uint8Array;
   readonly #view: Generations;
+  readonly #staged = new StagedPages();
 
   /** Writes a blank journal, generation 0, over whatever the storage held. */
   static format(storage: Storage, options: FormatOptions): void {
@@ -133,37 +135,71 @@ export class Journal {
   }
 
   /**
-   * Makes `batch` the next generation; durable on return. Throws JOURNAL_FULL before anything was
-   * written, IO_FAILED when the medium refused (the journal must then be opened anew).
+   * Makes what was staged, and over it `batch`, the next generation; durable on return. Throws
+   * JOURNAL_FULL before anything was written (what was staged stays so), IO_FAILED when the medium
+   * refused (the journal must then be opened anew).
    */
   commit(batch: Batch): Generation {
     const action = `commit generation ${this.#view.head.record.generation + 1}`;
     const writer = this.#begin(action);
-    const pages = [...batch.pages].sort((a, b) => a.page - b.page);
-    for (const [index, entry] of pages.entries()) checkPage(entry, pages[index - 1]);
+    const pages = sorted(batch.pages);
+    const staged = this.#staged;
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
-    const keys = pages.map((entry) => pageKey(entry.page));
+    const keys = [...staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
     this.#makeRoom(action, pages.length, { keys, reserve: this.#reserves.commit }, batch.journalMs);
     return this.#writing(action, () => {
       const state = this.#view.nextState();
-      const before = writer.bytesWritten;
+      const before = writer.bytesWritten - staged.bytes;
       writer.mount();
-      for (const { page, bytes } of pages) {
-        const pointer = bytes ? writer.append(page, bytes) : { address: 0, checksum: 0 };
-        state.delta.set(pageKey(page), pointer);
-      }
-      return this.#appendRecord(state, before, {
+      for (const { page, bytes } of pages) staged.add(page, appendPage(writer, page, bytes));
+      staged.enter(state);
+      const generation = this.#appendRecord(state, before, {
         generation: this.#view.head.record.generation + 1,
         parent: this.#view.head.record.generation,
         wallMs: batch.wallMs,
         journalMs: batch.journalMs,
         kind: batch.kind ?? 'checkpoint',
         administrative: false,
-        pages: pages.length,
+        pages: staged.pages.size,
         label: batch.label ?? null,
         meta: batch.meta?.slice() ?? new Uint8Array(0),
       });
+      staged.clear();
+      return generation;
     });
+  }
+
+  /**
+   * Writes pages of the next commit ahead of it, and answers where they lie: readable there at
+   * once, durable with the commit. They are in no generation before. Throws as commit does; then
+   * none of these pages is staged, those before still are.
+   */
+  stage(batch: Pick<Batch, 'pages' | 'journalMs'>): PagePlace[] {
+    const action = 'write pages ahead of their commit';
+    const writer = this.#begin(action);
+    const pages = sorted(batch.pages);
+    const keys = [...this.#staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
+    this.#makeRoom(action, pages.length, { keys, reserve: this.#reserves.commit }, batch.journalMs);
+    return this.#writing(action, () => {
+      const before = writer.bytesWritten;
+      const places: PagePlace[] = [];
+      writer.mount();
+      for (const { page, bytes } of pages) {
+        const pointer = appendPage(writer, page, bytes);
+        this.#staged.add(page, pointer);
+        const offsetBytes = this.#segments.offsetOf(pointer.address);
+        if (offsetBytes === undefined) continue;
+        places.push({ page, offsetBytes, checksum: pointer.checksum });
+      }
+      writer.closeUnit(UNIT.pages);
+      this.#staged.bytes += writer.bytesWritten - before;
+      return places;
+    });
+  }
+
+  /** Forgets what was staged: who staged it is gone. */
+  unstage(): void {
+    this.#staged.clear();
   }
 
   /**
@@ -178,6 +214,7 @@ export class Journal {
     const heap = [TREE.objects, TREE.farBodies] as readonly number[];
     const keys = [...target.record.state.delta.keys()];
     this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
+    this.unstage();
     return this.#writing(action, () => {
       const state = this.#view.nextState();
       const before = writer.bytesWritten;
@@ -268,6 +305,7 @@ export class Journal {
         kept: () => this.#view.keptWithHead(),
         state: (number) => this.#view.required(number, action).record.state,
         headState: () => this.#view.nextState(true),
+        stagedSequences: () => this.#staged.sequences(),
         moved: this.#onMoved,
         administrate: (change) => {
           const state = this.#view.nextState(true);
@@ -587,6 +625,13 @@ export class Journal {
 
 function treeOfKey(key: number): number {
   return Math.floor(key / TREE_SPAN);
+}
+
+/** The pages ascending, each checked. */
+function sorted(pages: readonly PageWrite[]): PageWrite[] {
+  const result = [...pages].sort((a, b) => a.page - b.page);
+  for (const [index, entry] of result.entries()) checkPage(entry, result[index - 1]);
+  return result;
 }
 
 function checkPage(entry: PageWrite, before: PageWrite | undefined): void {

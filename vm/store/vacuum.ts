@@ -46,6 +46,8 @@ export interface VacuumSource {
   kept: () => Iterable<{ number: number; pointer: Pointer }>;
   state: (number: number) => TableState;
   headState: () => TableState;
+  /** Segments with blocks that are live though no record names them yet. */
+  stagedSequences: () => ReadonlySet<number>;
   /** Writes the head's record again with changed tables, durable. */
   administrate: (change: (state: TableState) => void) => void;
   /** Told of each page of the head that has a new place, before the old one can be overwritten. */
@@ -75,7 +77,10 @@ export function* vacuumSteps(
     if (writer.protectedSequence < writer.sequence) writer.renewSuperblock();
   }
   const live = mark(source);
-  const victims = live.victims(segments, writer.protectedSequence);
+  const staged = source.stagedSequences();
+  const victims = live
+    .victims(segments, writer.protectedSequence)
+    .filter((physical) => !staged.has(segments.sequenceAt(physical)));
   const empty = victims.filter((physical) => live.count(physical) === 0);
   if (empty.length > 0) yield retire(source, empty, []);
   const sparse = victims
