@@ -62,6 +62,7 @@ export function randomMethod(random: Random, depth: number): MethodNode {
   const names = ['p', 'q'].slice(0, argumentCount(selector));
   return {
     kind: 'method',
+    patternEnd: 0,
     selector,
     parameters: names.map((name) => variable(name)),
     temporaries: random.many(4, () => variable(random.pick(['t', 'u', 'v']))),

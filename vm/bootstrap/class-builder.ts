@@ -97,7 +97,7 @@ export function buildClasses(
   memory.setSpecial(SPECIAL.smalltalk, newDictionary(memory, SHAPE.SystemDictionary, 1024));
   memory.setSpecial(SPECIAL.undeclared, newDictionary(memory, SHAPE.SystemDictionary, 64));
   for (const draft of drafts) declareGlobal(memory, draft.definition.name, draft.oop);
-  const poolShape = byName.get('Dictionary')?.shape ?? SHAPE.SystemDictionary;
+  const poolShape = byName.get('IdentityDictionary')?.shape ?? SHAPE.SystemDictionary;
   for (const draft of drafts) fillClass(memory, draft, { poolShape, classClass: classDraft.oop });
   fillPools(memory, drafts);
   fillSubclasses(memory, drafts);

@@ -111,6 +111,8 @@ export interface PrimitiveNode {
 export interface MethodNode {
   readonly kind: 'method';
   readonly selector: string;
+  /** Where the pattern ends, exclusive; 0 for a do-it. */
+  readonly patternEnd: number;
   readonly parameters: readonly VariableNode[];
   readonly temporaries: readonly VariableNode[];
   readonly statements: readonly Statement[];

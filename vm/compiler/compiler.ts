@@ -7,6 +7,7 @@
  * only the Scope it is given. Everything it can say no to is a CompileError.
  */
 import { analyze } from './analyze.ts';
+import { withDefinitions } from './definitions.ts';
 import { generateMethod } from './generate.ts';
 import type { CompileOptions, DoItOptions, MethodSpec, Scope } from './method-spec.ts';
 import { parseDoIt, parseMethod } from './parser.ts';
@@ -40,7 +41,7 @@ export function compileMethod(
 
 /** Compiles statements into a method DoIt that answers the last one's value. */
 export function compileDoIt(source: string, scope: Scope, options: DoItOptions = {}): MethodSpec {
-  const method = parseDoIt(source);
+  const method = withDefinitions(parseDoIt(source));
   const analysis = analyze(method, {
     source,
     scope,

@@ -11,7 +11,7 @@ import { printDoIt, printExpression, printMethod } from './print-source.ts';
 function shape(node: unknown): unknown {
   return JSON.parse(
     JSON.stringify(node, (key, value) => {
-      if (key === 'start' || key === 'end' || key === 'at') return undefined;
+      if (['start', 'end', 'at', 'patternEnd'].includes(key)) return undefined;
       if (typeof value === 'bigint') return `${value}n`;
       if (Object.is(value, -0)) return '-0';
       return value;
@@ -102,6 +102,8 @@ describe('precedence', () => {
     ['a>-1', 'a > -1'],
     ['- 1', 'refused'],
     ['x:=y:=3', 'x := y := 3'],
+    ['x _ y←3', 'x := y := 3'],
+    ['##foo', '#foo'],
     ['a foo; bar: 1; + 2', 'a foo; bar: 1; + 2'],
     ['a + b foo; bar', 'a + b foo; bar'],
     ['(a := 3) foo', '(a := 3) foo'],
@@ -133,11 +135,10 @@ describe('refusals', () => {
     ["'abc", "found a string without an end at line 1 column 1, wanted a closing '"],
     ['"abc', 'found a comment without an end at line 1 column 1, wanted a closing "'],
     ['#[1 256]', 'found "256" at line 1 column 5, wanted an integer from 0 to 255'],
-    ['###foo', 'found "#" at line 1 column 1, wanted a symbol, "#(" or "#["'],
+    ['# foo', 'found "#" at line 1 column 1, wanted a symbol, "#(" or "#["'],
     ['#(1 2', 'found the end at line 1 column 6, wanted ")" after the literal array'],
     ['37r12', 'found radix 37 at line 1 column 1, wanted a radix from 2 to 36'],
     ['2r12', 'found "2" at line 1 column 4, wanted a digit of radix 2'],
-    ['x _ 3', 'found "3" at line 1 column 5, wanted a message, "." or the end'],
     ['a ; foo', 'found ";" at line 1 column 3, wanted a message before the cascade'],
     ['| a b', 'found the end at line 1 column 6, wanted a variable name or "|"'],
     ['[:a b]', 'found "b" at line 1 column 5, wanted "|" after the block arguments'],

@@ -4,7 +4,7 @@
  *     method      pattern pragma* [ '|' name* '|' ] pragma* statements
  *     statements  [ statement ( '.'+ statement )* '.'* ]
  *     statement   [ '^' ] expression
- *     expression  name ':=' expression | cascade
+ *     expression  name ( ':=' | '_' ) expression | cascade
  *     cascade     keyword-message ( ';' message )*
  *
  * Recursion is bounded: every construct that nests counts, and NESTING_MAX levels are enough for
@@ -37,6 +37,16 @@ export function parseDoIt(source: string): MethodNode {
   return new Parser(source).doIt();
 }
 
+/** As `parseMethod` or `parseDoIt`, and the comments: pairs of start and end offset, ascending. */
+export function parseWithComments(
+  source: string,
+  kind: 'method' | 'doIt',
+): { node: MethodNode; comments: readonly number[] } {
+  const parser = new Parser(source);
+  const node = kind === 'method' ? parser.method() : parser.doIt();
+  return { node, comments: parser.comments };
+}
+
 type Pattern = { selector: string; parameters: VariableNode[] };
 type Body = { temporaries: VariableNode[]; statements: Statement[] };
 
@@ -49,6 +59,10 @@ export class Parser {
   constructor(source: string) {
     this.#scanner = new Scanner(source);
     this.#token = this.#scanner.next();
+  }
+
+  get comments(): readonly number[] {
+    return this.#scanner.comments;
   }
 
   get token(): Token {
@@ -156,6 +170,7 @@ export class Parser {
   }
 
   #methodBody(pattern: Pattern, start: number): MethodNode {
+    const patternEnd = this.#previousEnd;
     const pragmas: PragmaNode[] = [];
     let primitive: PrimitiveNode | null = null;
     const readPragmas = (): void => {
@@ -173,7 +188,17 @@ export class Parser {
     if (!this.is('end')) throw this.wanted('the end');
     const { selector, parameters } = pattern;
     const end = this.#previousEnd;
-    const node = { selector, parameters, temporaries, statements, pragmas, primitive, start, end };
+    const node = {
+      selector,
+      patternEnd,
+      parameters,
+      temporaries,
+      statements,
+      pragmas,
+      primitive,
+      start,
+      end,
+    };
     return { kind: 'method', ...node };
   }
 
@@ -221,9 +246,14 @@ export class Parser {
     const token = this.#token;
     if (token.kind !== 'identifier') return this.#cascade(this.#primary());
     const variable = this.name('an expression');
-    if (!this.accept('assign')) return this.#cascade(variable);
+    if (!this.accept('assign') && !this.#acceptUnderscore()) return this.#cascade(variable);
     const value = this.nested(() => this.expression());
     return { kind: 'assignment', variable, value, start: variable.start, end: value.end };
+  }
+
+  /** `a _ 3`, how old Squeak code assigns; a message called `_` can only be performed. */
+  #acceptUnderscore(): boolean {
+    return this.accept('identifier', '_');
   }
 
   #cascade(first: Expression): Expression {

@@ -42,6 +42,8 @@ export function isBinaryCharacter(character: string): boolean {
 
 export class Scanner {
   readonly source: string;
+  /** Start and end offset of every comment passed, ascending. */
+  readonly comments: number[] = [];
   #position: number;
 
   constructor(source: string, position = 0) {
@@ -64,6 +66,7 @@ export class Scanner {
     const name = matchAt(IDENTIFIER, this.source, start);
     if (name !== null) return this.#identifier(start, name);
     if ('()[]{}.;^'.includes(character)) return this.#token('special', start + 1);
+    if (character === '←') return this.#token('assign', start + 1);
     if (character === "'") {
       const { text, end } = this.#quoted(start, "'");
       return this.#literal(end, { kind: 'string', value: text });
@@ -121,7 +124,9 @@ export class Scanner {
     return this.#literal(end, { kind: 'character', codePoint });
   }
 
-  #hash(start: number): Token {
+  #hash(first: number): Token {
+    let start = first;
+    while (this.source[start + 1] === '#') start += 1;
     const character = this.source[start + 1];
     if (character === '(') return this.#token('arrayStart', start + 2);
     if (character === '[') return this.#token('bytesStart', start + 2);
@@ -170,10 +175,17 @@ export class Scanner {
     for (;;) {
       const character = this.source[this.#position];
       if (character === undefined) return;
-      if (character === '"') this.#position = this.#quoted(this.#position, '"').end;
+      if (character === '"') this.#comment();
       else if (BLANK.test(character)) this.#position += 1;
       else return;
     }
+  }
+
+  /** A comment met again after `seek` is noted once. */
+  #comment(): void {
+    const start = this.#position;
+    this.#position = this.#quoted(start, '"').end;
+    if (start >= (this.comments.at(-1) ?? 0)) this.comments.push(start, this.#position);
   }
 }
 

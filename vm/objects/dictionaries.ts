@@ -34,8 +34,21 @@ export function newAssociation(memory: ObjectMemory, key: Oop, value: Oop): Oop 
 
 /** The Association of a Symbol, or 0. */
 export function associationAt(memory: ObjectMemory, dictionary: Oop, key: Oop): Oop {
-  const index = scan(memory, arrayOf(memory, dictionary), key);
-  return index < 0 ? 0 : elementAt(memory, arrayOf(memory, dictionary), index);
+  const array = arrayOf(memory, dictionary);
+  const index = scan(memory, array, key);
+  if (index >= 0) return elementAt(memory, array, index);
+  return memory.shapeOf(dictionary) === SHAPE.SystemDictionary ? 0 : search(memory, array, key);
+}
+
+/** A pool may be any dictionary, such as one that hashes its keys as Strings: looks everywhere. */
+function search(memory: ObjectMemory, array: Oop, key: Oop): Oop {
+  for (let i = 0; i < memory.slotCount(array); i++) {
+    const association = elementAt(memory, array, i);
+    if (association === memory.nil || !memory.isPointers(association)) continue;
+    if (memory.slotCount(association) < 2) continue;
+    if (memory.follow(memory.fetch(association, ASSOCIATION.key)) === key) return association;
+  }
+  return 0;
 }
 
 /** The value of a Symbol, or 0. */

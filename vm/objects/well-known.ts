@@ -89,7 +89,7 @@ export const BEHAVIOR = { superclass: 0, methodDictionary: 1, format: 2, shape: 
 /** ClassDescription continues Behavior, Class and Metaclass continue ClassDescription. */
 export const CLASS = {
   instanceVariables: 4, // Array of ByteString/Symbol, own names only, or nil
-  organization: 5, // protocols: a Dictionary selector -> protocol, the image's business
+  organization: 5, // a ClassOrganization, or nil: the image's business
   subclasses: 6, // Array of classes, or nil
   name: 7, // Symbol
   classPool: 8, // Dictionary name -> Association, or nil
@@ -148,6 +148,7 @@ export const METHOD_STATE = {
   sourceMap: 5, // WordArray: pairs (0-based bytecode offset, 0-based character offset)
   pragmas: 6, // Array of Pragma
   stamp: 7, // String or nil
+  properties: 8, // IdentityDictionary or nil: the image's business
 } as const;
 export const PRAGMA = { method: 0, keyword: 1, arguments: 2 } as const;
 

@@ -74,7 +74,8 @@ function specOf(
   }
 }
 
-function mistake(vm: PrimitiveContext, error: CompileError): Oop {
+/** What a primitive answers for source that cannot be compiled. */
+export function mistake(vm: PrimitiveContext, error: CompileError): Oop {
   const message = newString(vm, error.message);
   if (message === 0) return 0;
   return newArray(vm, [

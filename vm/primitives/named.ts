@@ -8,6 +8,7 @@ import { compile } from './compile.ts';
 import * as float from './float.ts';
 import * as integer from './integer.ts';
 import * as object from './object.ts';
+import { parse } from './parse.ts';
 import * as string from './string.ts';
 import * as system from './system.ts';
 import * as time from './time.ts';
@@ -17,6 +18,7 @@ const unwinds = true;
 /** All named primitives, by receiver. */
 export const NAMED: readonly PrimitiveEntry[] = [
   { name: 'primitiveCompile', run: compile },
+  { name: 'primitiveParse', run: parse },
 
   { name: 'primitiveIntegerPrint', run: integer.integerPrint },
   { name: 'primitiveIntegerParse', run: integer.integerParse },

@@ -41,4 +41,28 @@ describe('readChunks()', () => {
     expect(readChunks('')).toEqual([]);
     expect(readChunks(' \n! ! !\n')).toEqual([]);
   });
+
+  test('takes one chunk behind a comment stamp, and leaves styles out', () => {
+    const text =
+      "!Foo commentStamp: 'ab 1/1/2000' prior: 0!\nI am!! Foo.!\n]style[(3)f1!\nFoo new!\n" +
+      '!Foo reorganize!\n(a b)!\n3!';
+    expect(readChunks(text).map(({ source, line }) => [source.trim(), line])).toEqual([
+      [
+        "(Foo commentStamp: 'ab 1/1/2000' prior: 0) scanFrom: " +
+          "(ChunkReader on: (ReadStream on: 'I am!! Foo.!'))",
+        2,
+      ],
+      ['Foo new', 4],
+      ["(Foo reorganize) scanFrom: (ChunkReader on: (ReadStream on: '(a b)!'))", 6],
+      ['3', 7],
+    ]);
+  });
+
+  test('takes every kind of line end, and no byte order mark', () => {
+    expect(readChunks('\uFEFFa\r\nb!\rc!\r\nd\r!')).toEqual([
+      { source: 'a\nb', line: 1, kind: 'doit' },
+      { source: '\n\nc', line: 3, kind: 'doit' },
+      { source: '\n\n\nd', line: 4, kind: 'doit' },
+    ]);
+  });
 });
