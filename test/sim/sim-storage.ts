@@ -60,14 +60,6 @@ export class SimStorage implements Storage {
     }
   }
 
-  writeBehind(offset: number, from: Uint8Array): void {
-    this.write(offset, from);
-  }
-
-  settle(): void {}
-
-  discard(): void {}
-
   flush(): void {
     this.events.push({ kind: 'flush' });
   }

@@ -84,12 +84,12 @@ function describe(kind: Outcome['kind'], text: string): string {
   return kind === 'value' ? text : `${kind} ${text}`;
 }
 
-/** All files of language tests, sorted. */
+/** All files of language tests, sorted; programs/ has whole programs, with a runner of its own. */
 export function testFiles(): string[] {
   const folder = import.meta.dirname;
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => name.endsWith('.st'))
+    .filter((name) => name.endsWith('.st') && !name.startsWith('programs/'))
     .sort()
     .map((name) => join(folder, name));
 }
