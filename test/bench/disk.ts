@@ -122,6 +122,19 @@ export class CountingStorage implements Storage {
     this.#inner.write(offset, from);
   }
 
+  writeBehind(offset: number, from: Uint8Array): void {
+    this.bytesWritten += from.length;
+    this.#inner.writeBehind(offset, from);
+  }
+
+  settle(): void {
+    this.#inner.settle();
+  }
+
+  discard(offset: number, bytes: number): void {
+    this.#inner.discard(offset, bytes);
+  }
+
   flush(): void {
     this.flushes++;
     this.#inner.flush();
@@ -171,6 +184,14 @@ export class SparseStorage implements Storage {
       begin = end;
     }
   }
+
+  writeBehind(offset: number, from: Uint8Array): void {
+    this.write(offset, from);
+  }
+
+  settle(): void {}
+
+  discard(): void {}
 
   flush(): void {}
 

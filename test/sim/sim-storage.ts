@@ -60,6 +60,14 @@ export class SimStorage implements Storage {
     }
   }
 
+  writeBehind(offset: number, from: Uint8Array): void {
+    this.write(offset, from);
+  }
+
+  settle(): void {}
+
+  discard(): void {}
+
   flush(): void {
     this.events.push({ kind: 'flush' });
   }

@@ -6,6 +6,9 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 
+/** A thread that writes in the background; nothing to JavaScript but a name for it. */
+export type NativeWriter = object;
+
 /** A native error carries the errno's name as `code`. */
 export interface Addon {
   reserve(bytes: number): void;
@@ -29,6 +32,10 @@ export interface Addon {
   openDirect(path: string, flags: number): number;
   lockFile(fd: number): boolean;
   diskBytes(fd: number): number;
+  discard(fd: number, offset: number, bytes: number): boolean;
+  openWriter(fd: number): NativeWriter;
+  startWrite(writer: NativeWriter, bytes: Uint8Array, offset: number): void;
+  finishWrite(writer: NativeWriter): void;
   resizePartition(diskFd: number, number: number, startBytes: number, bytes: number): void;
   installCrashHandler(fd: number, offsetBytes: number, restart: boolean): void;
   signalStack(): void;

@@ -32,7 +32,17 @@ export class ScratchStorage implements Storage {
     }
   }
 
+  writeBehind(offset: number, from: Uint8Array): void {
+    this.write(offset, from);
+  }
+
+  settle(): void {}
+
   flush(): void {}
+
+  discard(offset: number, bytes: number): void {
+    for (let at = offset; at < offset + bytes; at += PAGE_BYTES) this.#blocks.delete(at);
+  }
 
   close(): void {
     this.#blocks.clear();

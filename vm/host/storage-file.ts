@@ -26,7 +26,7 @@ import { viewOf } from '../base/bytes.ts';
 import { PAGE_BYTES, type Storage } from '../store/storage.ts';
 import { StoreError } from '../store/store-error.ts';
 import { hasJournalMagic } from '../store/superblock.ts';
-import type { Addon } from './addon.ts';
+import type { Addon, NativeWriter } from './addon.ts';
 
 export interface JournalFileOptions {
   write: boolean;
@@ -42,7 +42,13 @@ export interface JournalFileOptions {
   allocateAligned?: (bytes: number) => Uint8Array;
   /** Takes an exclusive lock on the open file; false when somebody else has one. */
   lock?: (fd: number) => boolean;
+  /** Writes that overlap with what the caller does next, and hints to the medium. */
+  native?: Pick<Addon, 'openWriter' | 'startWrite' | 'finishWrite' | 'discard'>;
 }
+
+/** What of the addon a journal's file uses. */
+export type JournalAddon = Pick<Addon, 'alignedBuffer' | 'lockFile'> &
+  NonNullable<JournalFileOptions['native']>;
 
 const JOURNAL_PARTITION = 4;
 const SECTOR_BYTES = 512;
@@ -56,12 +62,18 @@ export class JournalFile implements Storage {
   readonly direct: boolean;
   readonly #fd: number;
   readonly #allocate: (bytes: number) => Uint8Array;
+  readonly #native: JournalFileOptions['native'];
+  #writer: NativeWriter | null = null;
+  /** What the writer is writing: kept alive, and unchanged, until it is done. */
+  #inFlight: Uint8Array | null = null;
+  #refused: Error | null = null;
 
   constructor(path: string, options: JournalFileOptions) {
     const { fd, direct } = openFile(path, options);
     this.path = path;
     this.direct = direct;
     this.#fd = fd;
+    this.#native = options.native;
     this.#allocate = options.allocateAligned ?? ((bytes) => new Uint8Array(bytes));
     try {
       claim(path, fd, options);
@@ -91,6 +103,7 @@ export class JournalFile implements Storage {
 
   read(offset: number, into: Uint8Array): void {
     this.#check(offset, into.length);
+    this.#finish();
     for (let done = 0; done < into.length; ) {
       const count = readSync(
         this.#fd,
@@ -107,17 +120,50 @@ export class JournalFile implements Storage {
 
   write(offset: number, from: Uint8Array): void {
     this.#check(offset, from.length);
+    this.settle();
     for (let done = 0; done < from.length; ) {
       done += writeSync(this.#fd, from, done, from.length - done, this.#position(offset, done));
     }
   }
 
+  writeBehind(offset: number, from: Uint8Array): void {
+    if (!this.#native) return this.write(offset, from);
+    this.#check(offset, from.length);
+    this.settle();
+    this.#writer ??= this.#native.openWriter(this.#fd);
+    this.#inFlight = from;
+    this.#native.startWrite(this.#writer, from, this.#position(offset, 0));
+  }
+
   flush(): void {
+    this.settle();
     fdatasyncSync(this.#fd);
   }
 
+  discard(offset: number, bytes: number): void {
+    this.#check(offset, bytes);
+    this.#native?.discard(this.#fd, this.#position(offset, 0), bytes);
+  }
+
+  settle(): void {
+    this.#finish();
+    if (this.#refused) throw this.#refused;
+  }
+
   close(): void {
+    this.#finish();
     closeSync(this.#fd);
+  }
+
+  /** Waits for the write in flight; a refusal is kept for whoever writes or flushes next. */
+  #finish(): void {
+    if (!this.#inFlight || !this.#writer) return;
+    this.#inFlight = null;
+    try {
+      this.#native?.finishWrite(this.#writer);
+    } catch (error) {
+      this.#refused = error as Error;
+    }
   }
 
   allocate(bytes: number): Uint8Array {
@@ -139,8 +185,8 @@ export class JournalFile implements Storage {
  */
 export function openJournalFile(
   path: string,
-  options: Omit<JournalFileOptions, 'allocateAligned' | 'lock'> & {
-    addon?: Pick<Addon, 'alignedBuffer' | 'lockFile'> | null;
+  options: Omit<JournalFileOptions, 'allocateAligned' | 'lock' | 'native'> & {
+    addon?: JournalAddon | null;
   },
 ): JournalFile {
   const { addon, ...rest } = options;
@@ -149,6 +195,7 @@ export function openJournalFile(
     ...rest,
     allocateAligned: (bytes) => new Uint8Array(addon.alignedBuffer(bytes)),
     lock: (fd) => addon.lockFile(fd),
+    native: addon,
   });
 }
 

@@ -107,6 +107,7 @@ export class StoreService {
     this.#opened = Journal.open(this.#storage, {
       write,
       wallClockMs: () => Date.now(),
+      monotonicMs: () => performance.now(),
       random: (count) => randomBytes(count),
       // A scratch journal moves nothing in the file that the pager reads.
       onMoved: (place) => {
@@ -168,8 +169,8 @@ export class StoreService {
   }
 
   #changes(last: number): StoreRequests['changes']['reply'] {
-    return [...this.#journal.changes()]
-      .slice(-last)
+    return this.#journal
+      .lastChanges(last)
       .flatMap(({ number, record }) => decodeChangeRecord(number, record) ?? []);
   }
 

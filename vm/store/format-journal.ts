@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
+import { STREAM_START } from './changes.ts';
 import {
   CRASH_BLOCK_OFFSET,
   FIRST_SEGMENT,
@@ -95,6 +96,8 @@ function writeFirst(
     lastCommit: 0,
     mount: 1,
     salt,
+    totals: { bytes: 0, pages: 0, flushes: 0, flushMicros: 0 },
+    monotonicMs: () => 0,
   });
   writer.wallMs = wallMs;
   writer.mount();
@@ -107,7 +110,10 @@ function writeFirst(
     administrative: false,
     pages: 0,
     bytes: 0,
-    changePages: 0,
+    changesEnd: STREAM_START,
+    totals: writer.totals,
+    slowestFlushMicros: 0,
+    origin: null,
     label: null,
     meta: new Uint8Array(0),
     state: emptyTables(),

@@ -33,7 +33,7 @@ import { getUint48, setUint48, viewOf } from '../base/bytes.ts';
 import { checksum } from '../base/checksum.ts';
 import { PAGE_BYTES } from './storage.ts';
 
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 export const RING_BLOCKS = 8;
 export const UNVERSIONED_OFFSET = RING_BLOCKS * PAGE_BYTES;
 export const UNVERSIONED_BYTES = 7 * PAGE_BYTES;
@@ -80,6 +80,11 @@ export function recordNumber(generation: number): number {
 /** Number of the n-th block of a segment table snapshot. */
 export function tableNumber(index: number): number {
   return 241 * SPACE_SIZE + index;
+}
+
+/** Number of the n-th payload block of a change unit. */
+export function changeNumber(index: number): number {
+  return 242 * SPACE_SIZE + index;
 }
 
 /** Sequence number and slot in one number; both ways exact up to 2^48. */

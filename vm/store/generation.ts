@@ -1,5 +1,5 @@
 /** What the journal takes and gives: plain values, no behaviour. */
-import type { GenerationKind } from './record.ts';
+import type { GenerationKind, Origin } from './record.ts';
 
 export interface OpenOptions {
   write: boolean;
@@ -9,6 +9,8 @@ export interface OpenOptions {
   random: (bytes: number) => Uint8Array;
   /** With 'manual' a full journal is refused and nothing is let go of; default 'automatic'. */
   retention?: 'automatic' | 'manual';
+  /** A clock for measuring how long flushes take, in ms; default: none, they count as 0. */
+  monotonicMs?: () => number;
   /** Folds a delta longer than this; default: what a record holds. Tests set it to fold often. */
   deltaBytesMax?: number;
   /**
@@ -32,8 +34,10 @@ export interface Generation {
   pinned: boolean;
   knownGood: boolean;
   verified: boolean;
-  /** The change log position when it was made: changes(from) starts with what came after. */
+  /** The end of the change log when it was made: changes(from) starts with what came after. */
   changes: number;
+  /** What it is a copy of, when it was imported. */
+  origin: Origin | null;
   meta: Uint8Array;
 }
 
@@ -50,6 +54,10 @@ export interface Batch {
   journalMs: number;
   label?: string | null;
   kind?: GenerationKind;
+  /** The generation it is made from; default: the head. */
+  parent?: number;
+  /** For imports: what it is a copy of. */
+  origin?: Origin;
   /** Up to 256 bytes of the caller's, kept in the record. */
   meta?: Uint8Array;
 }

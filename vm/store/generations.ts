@@ -1,16 +1,14 @@
 /**
  * The generations of an open journal as they are read: head, index, tables, marks, change log.
  *
- * The head is the newest record; `pending` are change pages written since, which belong to no
- * record yet. Only the journal changes them, after what they say is durable.
+ * The head is the newest record. Only the journal changes it, after what it says is durable.
  */
 import { assert } from '../base/assert.ts';
 import type { BlockReader, Pointer } from './block-reader.ts';
-import { type ChangeRecord, changeLength, changePages, decodeChange } from './changes.ts';
+import { ChangeLog } from './change-log.ts';
 import {
   addressOf,
   pageChecksum,
-  readBlockList,
   readUnitHeader,
   recordNumber,
   SPACE_SIZE,
@@ -37,20 +35,19 @@ export class Generations {
   readonly segments: Segments;
   readonly loaded = new Map<number, Loaded>();
   head: Loaded;
-  pending = new Map<number, Pointer>();
-  /** The next page of the change log. */
-  changePages: number;
+  readonly changeLog: ChangeLog;
 
   constructor(reader: BlockReader, found: Recovered) {
     this.reader = reader;
     this.segments = found.segments;
     this.head = { record: found.record, pointer: recordPointer(found) };
-    this.changePages = found.record.changePages;
+    const packed = found.record.changesEnd;
+    this.changeLog = new ChangeLog(reader, packed, () => this.head.record.state);
     reader.relocate = (address) => {
       const key = this.segments.relocationKey(address);
       return tableFind(reader, this.head.record.state, TREE.relocations, key);
     };
-    this.takeChanges(found);
+    this.changeLog.takeUnits(reader.storage, found.changes);
   }
 
   /** The generations that are kept, newest first, at most `limit`. Unreadable ones are left out. */
@@ -104,44 +101,6 @@ export class Generations {
       (sum, tree) => sum + tableCount(this.reader, state, tree),
       0,
     );
-  }
-
-  /** The change records from number `from` on, oldest first. */
-  *changes(from = 0): Generator<ChangeRecord, void> {
-    const state = this.nextState(true);
-    const page = new Uint8Array(PAGE_BYTES);
-    for (let number = from; number < this.changePages; ) {
-      if (!this.readChangePage(state, number, page)) {
-        number++;
-        continue;
-      }
-      const length = changeLength(page, number);
-      if (length === null) {
-        number++;
-        continue;
-      }
-      const count = changePages(length);
-      const pages = new Uint8Array(count * PAGE_BYTES);
-      for (let index = 0; index < count; index++) {
-        const target = pages.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
-        this.readChangePage(state, number + index, target);
-      }
-      yield { number, record: decodeChange(pages, length) };
-      number += count;
-    }
-  }
-
-  /** Takes in the change records that follow the newest record. */
-  takeChanges(found: Recovered): void {
-    for (const unit of found.changes) {
-      const { header } = unit;
-      for (const [index, entry] of readBlockList(unit.block, header.blocks).entries()) {
-        const address = addressOf(header.sequence, header.slot + 1 + index);
-        const key = entry.number - TREE.changes * SPACE_SIZE;
-        this.pending.set(deltaKey(TREE.changes, key), { address, checksum: entry.checksum });
-        this.changePages = Math.max(this.changePages, key + 1);
-      }
-    }
   }
 
   /** Numbers as kept, as far as the index can be read: a damaged node hides only what is behind. */
@@ -225,7 +184,8 @@ export class Generations {
       pinned: marks.pinned,
       knownGood: marks.knownGood,
       verified: marks.verified,
-      changes: record.changePages,
+      changes: record.changesEnd,
+      origin: record.origin,
       meta: record.meta.slice(),
     };
   }
@@ -248,17 +208,9 @@ export class Generations {
     return page;
   }
 
-  /** Copies a page of the change log; false when it is not there. */
-  readChangePage(state: TableState, number: number, into: Uint8Array): boolean {
-    const pointer = tableFind(this.reader, state, TREE.changes, number);
-    if (pointer) this.reader.read(TREE.changes * SPACE_SIZE + number, pointer, into);
-    return pointer !== null;
-  }
-
-  /** The head's tables with pending changes, and (for a new generation) the head in the index. */
+  /** The head's tables, for a new generation with the head in the index. */
   nextState(sameGeneration = false): TableState {
     const state = copyTables(this.head.record.state);
-    for (const [key, pointer] of this.pending) state.delta.set(key, pointer);
     if (!sameGeneration) {
       const key = deltaKey(TREE.generations, this.head.record.generation);
       state.delta.set(key, this.head.pointer);

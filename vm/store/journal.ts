@@ -12,9 +12,11 @@
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
 import { BlockReader } from './block-reader.ts';
-import { type ChangeRecord, changePages, encodeChange } from './changes.ts';
+import type { DamageListener } from './change-log.ts';
+import { type ChangeRecord, fitsBody, pageOf, writeChangeBody } from './changes.ts';
 import {
   addressOf,
+  changeNumber,
   FIRST_SEGMENT,
   NO_SEGMENT,
   recordNumber,
@@ -40,6 +42,7 @@ import {
 } from './record.ts';
 import { type Recovered, recover, recoverWithoutSuperblock } from './recovery.ts';
 import { expired, PRESSURE_MAX } from './retention.ts';
+import { ensureRoom, type Need, pageCredits, type Reserves, reservesOf } from './room.ts';
 import { Segments } from './segments.ts';
 import { appendPage, StagedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
@@ -51,10 +54,9 @@ import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.
 
 export type { Batch, Generation, OpenOptions, PagePlace, PageWrite };
 
-/** Entries of a delta that fit into a record whatever they are (17 bytes each at most). */
-const ENTRIES_SURELY_FIT = 160;
-/** Change pages that may wait for the next record: bounds what opening follows. */
+/** Change records, and their bytes, that may wait for the next commit: bounds opening. */
 const PENDING_CHANGES_MAX = 64;
+const PENDING_BYTES_MAX = 256 * 1024;
 
 export class Journal {
   readonly unversioned: Unversioned;
@@ -110,7 +112,7 @@ export class Journal {
     this.#view = new Generations(this.#reader, found);
     this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
     this.#id = found.superblock.id;
-    this.#writer = options.write ? this.#startWriter(found, options.random) : null;
+    this.#writer = options.write ? this.#startWriter(found, options) : null;
   }
 
   /** The journal's identity, 32 hexadecimal digits; zeros until a blank journal is first opened. */
@@ -146,16 +148,18 @@ export class Journal {
     const staged = this.#staged;
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
     const keys = [...staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
-    this.#makeRoom(action, pages.length, { keys, reserve: this.#reserves.commit }, batch.journalMs);
+    const { commit: reserve } = this.#reserves;
+    this.#makeRoom({ action, blocks: pages.length, keys, reserve }, batch.journalMs);
     return this.#writing(action, () => {
       const state = this.#view.nextState();
       const before = writer.bytesWritten - staged.bytes;
       writer.mount();
       for (const { page, bytes } of pages) staged.add(page, appendPage(writer, page, bytes));
       staged.enter(state);
+      writer.totals.pages += staged.pages.size;
       const generation = this.#appendRecord(state, before, {
         generation: this.#view.head.record.generation + 1,
-        parent: this.#view.head.record.generation,
+        parent: batch.parent ?? this.#view.head.record.generation,
         wallMs: batch.wallMs,
         journalMs: batch.journalMs,
         kind: batch.kind ?? 'checkpoint',
@@ -163,6 +167,7 @@ export class Journal {
         pages: staged.pages.size,
         label: batch.label ?? null,
         meta: batch.meta?.slice() ?? new Uint8Array(0),
+        origin: batch.origin ?? null,
       });
       staged.clear();
       return generation;
@@ -179,7 +184,8 @@ export class Journal {
     const writer = this.#begin(action);
     const pages = sorted(batch.pages);
     const keys = [...this.#staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
-    this.#makeRoom(action, pages.length, { keys, reserve: this.#reserves.commit }, batch.journalMs);
+    const { commit: reserve } = this.#reserves;
+    this.#makeRoom({ action, blocks: pages.length, keys, reserve }, batch.journalMs);
     return this.#writing(action, () => {
       const before = writer.bytesWritten;
       const places: PagePlace[] = [];
@@ -192,6 +198,7 @@ export class Journal {
         places.push({ page, offsetBytes, checksum: pointer.checksum });
       }
       writer.closeUnit(UNIT.pages);
+      writer.settle();
       this.#staged.bytes += writer.bytesWritten - before;
       return places;
     });
@@ -200,6 +207,13 @@ export class Journal {
   /** Forgets what was staged: who staged it is gone. */
   unstage(): void {
     this.#staged.clear();
+  }
+
+  /** Pages that may be dirty, those staged included, so that their commit surely fits. */
+  get credits(): number {
+    const writer = this.#begin('grant pages');
+    const { state } = this.#view.head.record;
+    return pageCredits(writer, state, this.#reserves.commit) + this.#staged.pages.size;
   }
 
   /**
@@ -213,7 +227,7 @@ export class Journal {
     if (!target) throw noGeneration(action, number);
     const heap = [TREE.objects, TREE.farBodies] as readonly number[];
     const keys = [...target.record.state.delta.keys()];
-    this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
+    this.#ensureRoom({ action, blocks: 0, keys, reserve: this.#reserves.recovery });
     this.unstage();
     return this.#writing(action, () => {
       const state = this.#view.nextState();
@@ -239,6 +253,7 @@ export class Journal {
         pages: 0,
         label: null,
         meta: target.record.meta,
+        origin: null,
       });
     });
   }
@@ -249,7 +264,8 @@ export class Journal {
     const writer = this.#begin(action);
     if (!this.#view.load(number)) throw noGeneration(action, number);
     const key = marksPage(number);
-    this.#ensureRoom(action, 1, [deltaKey(TREE.marks, key)], this.#reserves.recovery);
+    const keys = [deltaKey(TREE.marks, key)];
+    this.#ensureRoom({ action, blocks: 1, keys, reserve: this.#reserves.recovery });
     return this.#writing(action, () => {
       const state = this.#view.nextState(true);
       const before = writer.bytesWritten;
@@ -272,7 +288,7 @@ export class Journal {
     const keys = numbers.map((number) => deltaKey(TREE.generations, number));
     assert(!numbers.includes(this.#view.head.record.generation), 'the head is kept');
     for (const number of numbers) if (!this.#view.load(number)) throw noGeneration(action, number);
-    this.#ensureRoom(action, 0, keys, this.#reserves.recovery);
+    this.#ensureRoom({ action, blocks: 0, keys, reserve: this.#reserves.recovery });
     this.#writing(action, () => {
       const state = this.#view.nextState(true);
       for (const key of keys) state.delta.set(key, { address: 0, checksum: 0 });
@@ -369,41 +385,56 @@ export class Journal {
   appendChange(record: Uint8Array): number {
     const action = 'append a change record';
     const writer = this.#begin(action);
-    const count = changePages(record.length);
+    const log = this.#view.changeLog;
+    const bodyBytes = PAGE_BYTES - unitBodyOffset(0);
+    const count = fitsBody(record.length, bodyBytes) ? 0 : Math.ceil(record.length / PAGE_BYTES);
     const countMax = Math.min(UNIT_BLOCKS_MAX, this.#segments.slots - 4);
     if (count > countMax) {
       throw new RangeError(
-        `Cannot ${action}: it takes ${count} pages, at most ${countMax} are possible`,
+        `Cannot ${action}: it has ${record.length} bytes, ${countMax * PAGE_BYTES} are possible`,
       );
     }
     const { journalMs } = this.#view.head.record;
-    this.#makeRoom(action, count + 1, { keys: [], reserve: this.#reserves.change }, journalMs);
+    // Itself, and the pages it will be taken into.
+    const blocks = 2 * count + 3 + log.pagesToPack;
+    this.#makeRoom({ action, blocks, keys: [], reserve: this.#reserves.change }, journalMs);
     return this.#writing(action, () => {
       writer.mount();
-      if (this.#view.pending.size + count > PENDING_CHANGES_MAX) {
+      const full = log.pendingBytes + record.length > PENDING_BYTES_MAX;
+      if (log.pendingCount > 0 && (full || log.pendingCount >= PENDING_CHANGES_MAX)) {
         this.#administrate(this.#view.nextState(true), writer.bytesWritten);
       }
-      const number = this.#view.changePages;
+      const number = log.beginRecord();
       writer.reserve(count);
-      for (const [index, page] of encodeChange(number, record).entries()) {
-        const key = number + index;
-        const pointer = writer.append(TREE.changes * SPACE_SIZE + key, page);
-        this.#view.pending.set(deltaKey(TREE.changes, key), pointer);
+      for (let index = 0; index < count; index++) {
+        const block = new Uint8Array(PAGE_BYTES);
+        block.set(record.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES));
+        writer.append(changeNumber(index), block);
       }
-      writer.point(UNIT.change, 0, () => {});
-      this.#view.changePages = number + count;
+      writer.point(UNIT.change, 0, (block, offset) =>
+        writeChangeBody(block.subarray(offset), number, record),
+      );
+      log.add(record.slice(), number);
       return number;
     });
   }
 
-  /** Where the next change record goes: changes(changesEnd - n) yields at most the last n. */
+  /** The end of the change log: the number the next record gets. */
   get changesEnd(): number {
-    return this.#view.changePages;
+    return this.#view.changeLog.end;
   }
 
-  /** The change records from number `from` on, oldest first. */
-  changes(from = 0): Iterable<ChangeRecord> {
-    return this.#view.changes(from);
+  /**
+   * The change records from number `from` on, oldest first. With `damaged` it goes on behind what
+   * cannot be read.
+   */
+  changes(from = 0, damaged?: DamageListener): Iterable<ChangeRecord> {
+    return this.#view.changeLog.records(from, damaged);
+  }
+
+  /** At most the last `count` change records, oldest first. */
+  lastChanges(count: number): ChangeRecord[] {
+    return this.#view.changeLog.last(count);
   }
 
   /** Reads and proves everything that is kept, or one generation. */
@@ -457,8 +488,9 @@ export class Journal {
 
   // ---- opening ----
 
-  #startWriter(found: Recovered, random: (bytes: number) => Uint8Array): LogWriter {
+  #startWriter(found: Recovered, options: OpenOptions): LogWriter {
     const { superblock, last } = found;
+    const { random } = options;
     const blank = superblock.id.every((byte) => byte === 0);
     if (blank) this.#id = random(16);
     const countMax = Segments.countMax(superblock.segmentBytes);
@@ -483,6 +515,8 @@ export class Journal {
       },
       mount: Math.max(superblock.mount, last.header.mount) + 1,
       salt: viewOf(random(4)).getUint32(0, true),
+      totals: found.record.totals,
+      monotonicMs: options.monotonicMs ?? (() => 0),
     });
   }
 
@@ -501,10 +535,8 @@ export class Journal {
 
   // ---- writing ----
 
-  get #reserves(): { commit: number; change: number; recovery: number } {
-    const share = Math.max(1, Math.floor((this.#segments.count - FIRST_SEGMENT) / 16));
-    const extra = Math.min(share, Math.ceil((1024 * 1024) / this.#segments.segmentBytes));
-    return { commit: 3 + 2 * extra, change: 3 + extra, recovery: 3 };
+  get #reserves(): Reserves {
+    return reservesOf(this.#segments);
   }
 
   #begin(action: string): LogWriter {
@@ -538,66 +570,59 @@ export class Journal {
   }
 
   /** As ensureRoom, but vacuums and thins first when that could help. */
-  #makeRoom(
-    action: string,
-    blocks: number,
-    { keys, reserve }: { keys: readonly number[]; reserve: number },
-    journalMs: number,
-  ): void {
+  #makeRoom(need: Need, journalMs: number): void {
     try {
-      this.#ensureRoom(action, blocks, keys, reserve);
+      this.#ensureRoom(need);
     } catch (full) {
       if (!(full instanceof StoreError) || full.code !== 'JOURNAL_FULL' || this.#manual) throw full;
       try {
-        this.maintain(
-          journalMs,
-          blocks + foldBlocksMax(keys, this.#view.head.record.state) + this.#segments.slots,
-        );
+        const nodes = foldBlocksMax(need.keys, this.#view.head.record.state);
+        this.maintain(journalMs, need.blocks + nodes + this.#segments.slots);
       } catch (error) {
         // Vacuum could not (say, an old page is unreadable): what counts is whether it fits now.
         if (!(error instanceof StoreError) || this.#writer?.failed) throw error;
       }
-      this.#ensureRoom(action, blocks, keys, reserve);
+      this.#ensureRoom(need);
     }
   }
 
-  #ensureRoom(action: string, blocks: number, keys: readonly number[], reserve: number): void {
-    const free = this.#writer?.blocksFree(reserve) ?? 0;
-    const { state } = this.#view.head.record;
-    const entries = state.delta.size + this.#view.pending.size + 1 + keys.length;
-    const overhead = 4 + Math.ceil(blocks / 128);
-    let needed = blocks + overhead;
-    // A delta this short fits into any record; else the cheap bound first: a path for each key.
-    if (entries > ENTRIES_SURELY_FIT || this.#deltaBytesMax < PAGE_BYTES) {
-      needed += 6 * entries;
-      if (needed > free) {
-        const all = [...state.delta.keys(), ...this.#view.pending.keys(), ...keys];
-        needed = blocks + overhead + 6 + foldBlocksMax(all, state);
-      }
-    }
-    if (needed <= free) return;
-    throw new StoreError(
-      'JOURNAL_FULL',
-      `Cannot ${action}: it needs ${needed} blocks of ${PAGE_BYTES} bytes, the journal has ` +
-        `${free} besides its reserve; nothing is lost: run vacuum or use a larger partition`,
+  #ensureRoom(need: Need): void {
+    // Every record takes the waiting change records into pages of the log.
+    const pack = this.#view.changeLog.pagesToPack;
+    const first = pageOf(this.#view.changeLog.end) - pack;
+    const packKeys = Array.from({ length: pack + 1 }, (_, index) =>
+      deltaKey(TREE.changes, Math.max(0, first + index)),
     );
+    ensureRoom(this.#writer as LogWriter, this.#view.head.record.state, this.#deltaBytesMax, {
+      ...need,
+      blocks: need.blocks + pack,
+      keys: pack === 0 ? need.keys : [...need.keys, ...packKeys],
+    });
   }
 
   /** Writes the head's record again with other tables: no new generation. */
   #administrate(state: TableState, bytesBefore: number): void {
-    const { state: _, bytes, changePages: __, ...fields } = this.#view.head.record;
+    const { state: _, bytes, changesEnd: __, ...fields } = this.#view.head.record;
     this.#appendRecord(state, bytesBefore, { ...fields, administrative: true }, bytes);
   }
 
   #appendRecord(
     tables: TableState,
     bytesBefore: number,
-    fields: Omit<CommitRecord, 'state' | 'bytes' | 'changePages'>,
+    fields: Omit<CommitRecord, 'state' | 'bytes' | 'changesEnd' | 'totals' | 'slowestFlushMicros'>,
     bytesKept?: number,
   ): Generation {
     const writer = this.#writer as LogWriter;
+    const log = this.#view.changeLog;
+    const packed = log.pack();
+    for (const { page, bytes } of packed) {
+      const pointer = writer.append(TREE.changes * SPACE_SIZE + page, bytes);
+      tables.delta.set(deltaKey(TREE.changes, page), pointer);
+    }
     let state = tables;
-    const start = { ...fields, bytes: 0, changePages: this.#view.changePages };
+    const { totals } = writer;
+    const slowestFlushMicros = Math.max(writer.slowestFlushMicros, 0);
+    const start = { ...fields, bytes: 0, changesEnd: log.end, totals, slowestFlushMicros };
     const overhead = recordOverhead({ ...start, state });
     let delta = encodeDelta(
       state.delta,
@@ -612,13 +637,14 @@ export class Journal {
     delta = encodeDelta(state.delta, writer.pointSequence(), writer.bodyRoom() - overhead);
     assert(delta !== null, 'a record fits');
     const bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
-    const record: CommitRecord = { ...start, bytes, state };
+    const record: CommitRecord = { ...start, totals: { ...totals }, bytes, state };
     const encoded = delta;
     const pointer = writer.point(UNIT.commit, recordNumber(record.generation), (block, offset) =>
       writeRecord(block, offset, record, encoded),
     );
     this.#view.head = { record, pointer };
-    this.#view.pending = new Map();
+    log.packed(packed);
+    writer.slowestFlushMicros = 0;
     return this.#view.describe(record);
   }
 }

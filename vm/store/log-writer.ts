@@ -31,6 +31,7 @@ import {
   writeSegmentBody,
   writeUnitHeader,
 } from './format.ts';
+import type { Totals } from './record.ts';
 import type { Segments } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
@@ -54,6 +55,10 @@ export interface LogStart {
   /** The mount number and salt that everything written from now on carries. */
   mount: number;
   salt: number;
+  /** What the newest record says; see Totals. */
+  totals: Totals;
+  /** A clock that measures how long flushes take. */
+  monotonicMs: () => number;
 }
 
 /** Writes the body of a unit into its header block from `offset` on. */
@@ -64,7 +69,9 @@ export class LogWriter {
   readonly #segments: Segments;
   readonly #mount: number;
   readonly #salt: number;
-  readonly #staging: Uint8Array;
+  /** The unit being collected; large commits fill one buffer while the other is written. */
+  #staging: Uint8Array;
+  #otherStaging: Uint8Array;
   #superblock: Superblock;
   #chain: ChainEnd;
   #mounted = false;
@@ -78,8 +85,11 @@ export class LogWriter {
   #segmentsSince = 0;
   /** Wall clock for headers, set by the journal before it appends. */
   wallMs = 0;
-  /** Bytes handed to the storage since the start. */
-  bytesWritten = 0;
+  /** Everything this journal ever cost its medium, carried on in the records. */
+  readonly totals: Totals;
+  /** The slowest flush since the newest record, in microseconds. */
+  slowestFlushMicros = 0;
+  readonly #monotonicMs: () => number;
   failed = false;
   superblocksWritten = 0;
   /** Segments from this sequence on are needed to open from the superblock before the newest. */
@@ -99,11 +109,19 @@ export class LogWriter {
     this.#lastCommit = start.lastCommit;
     this.#durable = addressOf(start.chainEnd.sequence, start.chainEnd.end);
     this.#staging = storage.allocate((1 + UNIT_BLOCKS_MAX) * PAGE_BYTES);
+    this.#otherStaging = storage.allocate((1 + UNIT_BLOCKS_MAX) * PAGE_BYTES);
+    this.totals = { ...start.totals };
+    this.#monotonicMs = start.monotonicMs;
   }
 
   /** The superblock written last. */
   get superblock(): Superblock {
     return this.#superblock;
+  }
+
+  /** Bytes handed to the storage since the journal was made. */
+  get bytesWritten(): number {
+    return this.totals.bytes;
   }
 
   /** Sequence number of the segment being written. */
@@ -173,10 +191,15 @@ export class LogWriter {
     return { address: addressOf(this.#chain.sequence, slot), checksum };
   }
 
+  /** Returns when what was appended can be read from the storage by others. */
+  settle(): void {
+    this.#guard(() => this.#storage.settle());
+  }
+
   /** Writes the collected unit as one that is no point. */
   closeUnit(kind: UnitKind, fill?: FillBody): void {
     if (this.#unitSlot < 0) return;
-    this.#guard(() => this.#writeUnit(kind, fill));
+    this.#guard(() => this.#writeUnit(kind, fill, true));
   }
 
   /**
@@ -227,7 +250,7 @@ export class LogWriter {
     this.#list = [];
   }
 
-  #writeUnit(kind: UnitKind, fill?: FillBody): number {
+  #writeUnit(kind: UnitKind, fill?: FillBody, behind = false): number {
     const block = this.#staging.subarray(0, PAGE_BYTES);
     const blocks = this.#list.length;
     assert(this.#unitSlot + 1 + blocks <= this.#segments.slots, 'a unit ends in its segment');
@@ -250,7 +273,10 @@ export class LogWriter {
       },
       this.#list,
     );
-    this.#write(this.#unitSlot, this.#staging.subarray(0, (1 + blocks) * PAGE_BYTES));
+    const unit = this.#staging.subarray(0, (1 + blocks) * PAGE_BYTES);
+    this.#write(this.#unitSlot, unit, behind);
+    // Writing this one waited for the one before, so the other buffer is free.
+    if (behind) [this.#staging, this.#otherStaging] = [this.#otherStaging, this.#staging];
     this.#unitChecksum = checksum;
     this.#slot = this.#unitSlot + 1 + blocks;
     this.#unitSlot = -1;
@@ -258,15 +284,22 @@ export class LogWriter {
     return checksum;
   }
 
-  #write(slot: number, bytes: Uint8Array): void {
+  #write(slot: number, bytes: Uint8Array, behind: boolean): void {
     const { segmentBytes } = this.#segments;
-    this.#storage.write(this.#chain.physical * segmentBytes + slot * PAGE_BYTES, bytes);
+    const offset = this.#chain.physical * segmentBytes + slot * PAGE_BYTES;
+    if (behind) this.#storage.writeBehind(offset, bytes);
+    else this.#storage.write(offset, bytes);
     this.#unflushedBytes += bytes.length;
-    this.bytesWritten += bytes.length;
+    this.totals.bytes += bytes.length;
   }
 
   #flush(durableSlot: number): void {
+    const begin = this.#monotonicMs();
     this.#storage.flush();
+    const micros = Math.max(0, Math.round((this.#monotonicMs() - begin) * 1000));
+    this.totals.flushes++;
+    this.totals.flushMicros += micros;
+    this.slowestFlushMicros = Math.max(this.slowestFlushMicros, micros);
     this.#durable = addressOf(this.#chain.sequence, durableSlot);
     this.#unflushedBytes = 0;
   }
@@ -337,7 +370,7 @@ export class LogWriter {
     };
     const block = this.#storage.allocate(PAGE_BYTES);
     storeSuperblock(this.#storage, block, superblock);
-    this.bytesWritten += 2 * PAGE_BYTES;
+    this.totals.bytes += 2 * PAGE_BYTES;
     this.#superblock = superblock;
     this.#segmentsSince = 0;
     this.superblocksWritten++;
@@ -347,6 +380,10 @@ export class LogWriter {
       sequenceOf(this.#lastPoint.address),
       sequenceOf(this.#lastCommit),
     );
-    this.#segments.release(superblock.number);
+    const { segmentBytes } = this.#segments;
+    for (const physical of this.#segments.release(superblock.number)) {
+      // Nobody who starts from this superblock or the one before looks there.
+      this.#storage.discard(physical * segmentBytes, segmentBytes);
+    }
   }
 }

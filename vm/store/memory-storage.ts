@@ -37,6 +37,22 @@ export class MemoryStorage implements Storage {
     });
   }
 
+  /** Copies bytes in at once. */
+  writeBehind(offset: number, from: Uint8Array): void {
+    this.write(offset, from);
+  }
+
+  /** Nothing is ever being written. */
+  settle(): void {}
+
+  /** Gives whole chunks of memory back. */
+  discard(offset: number, bytes: number): void {
+    const end = Math.floor((offset + bytes) / CHUNK_BYTES);
+    for (let chunk = Math.ceil(offset / CHUNK_BYTES); chunk < end; chunk++) {
+      this.#chunks.delete(chunk);
+    }
+  }
+
   /** Memory has nothing to flush. */
   flush(): void {}
 

@@ -58,7 +58,7 @@ describe('Journal.open()', () => {
         });
       }
     }
-    expect(() => Journal.open(storage, options)).toThrow(/version is 77, .*version 1/);
+    expect(() => Journal.open(storage, options)).toThrow(/version is 77, .*version 2/);
     expect(codeOf(() => Journal.open(storage, options))).toBe('WRONG_VERSION');
   });
 

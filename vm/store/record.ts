@@ -3,10 +3,14 @@
  *
  *    0 u64 generation              8 u64 parent (2^48 - 1 = none)
  *   16 f64 wall clock, ms         24 f64 journal time, ms
- *   32 u16 kind                   34 u16 flags: 1 = administrative (the same generation again)
- *   36 u32 pages of this commit   40 u64 bytes it appended     48 u64 change pages so far
+ *   32 u16 kind                   34 u16 flags: 1 = administrative (the same generation again),
+ *                                         2 = has an origin
+ *   36 u32 pages of this commit   40 u64 bytes it appended     48 u64 end of the change log in it
  *   56 u8 roots  57 u8 label bytes  58 u16 meta bytes  60 u16 delta bytes  62 u16 delta groups
- *   64 roots, 24 bytes each: u8 tree, u8 level, u16 zero, u32 checksum, u32 sequence, u32 slot,
+ *   64 u64 bytes, 72 u64 pages, 80 u64 flushes, 88 u64 microseconds flushes took: since the format
+ *   96 u32 microseconds of the slowest flush since the record before        100 u32 zero
+ *  104 origin, only with flag 2: 16 bytes journal id, u64 generation: what an import is a copy of
+ *      roots, 24 bytes each: u8 tree, u8 level, u16 zero, u32 checksum, u32 sequence, u32 slot,
  *      u64 count; then label (UTF-8), meta, delta
  *
  * The delta is everything that differs from the roots, cumulative since they were written: groups
@@ -39,9 +43,28 @@ export type GenerationKind = (typeof KINDS)[number];
 export const LABEL_BYTES_MAX = 96;
 export const META_BYTES_MAX = 256;
 const NO_PARENT = 2 ** 48 - 1;
-const ROOTS_OFFSET = 64;
+const FIXED_BYTES = 104;
+const ORIGIN_BYTES = 24;
 const ROOT_BYTES = 24;
 const ADMINISTRATIVE = 1;
+const HAS_ORIGIN = 2;
+
+/** Sums since the journal was made: they survive when the records between are let go of. */
+export interface Totals {
+  /** Handed to the medium: pages, tables, headers, superblocks. */
+  bytes: number;
+  /** Pages that commits wrote. */
+  pages: number;
+  flushes: number;
+  flushMicros: number;
+}
+
+/** Where the content of an imported generation was made. */
+export interface Origin {
+  /** Journal id, 16 bytes. */
+  id: Uint8Array;
+  generation: number;
+}
 
 /** Roots and what changed since: the state a record describes. Delta keys: tree * 2^48 + key. */
 export interface TableState {
@@ -58,7 +81,11 @@ export interface CommitRecord {
   administrative: boolean;
   pages: number;
   bytes: number;
-  changePages: number;
+  /** End of the change log in it: a position in the stream of space 3. */
+  changesEnd: number;
+  totals: Totals;
+  slowestFlushMicros: number;
+  origin: Origin | null;
   label: string | null;
   meta: Uint8Array;
   /** Reading it may throw GENERATION_UNREADABLE: what was stored is taken apart at first use. */
@@ -117,7 +144,8 @@ export function encodeDelta(
 /** Bytes of a record besides its delta. */
 export function recordOverhead(record: CommitRecord): number {
   return (
-    ROOTS_OFFSET +
+    FIXED_BYTES +
+    (record.origin ? ORIGIN_BYTES : 0) +
     ROOT_BYTES * record.state.roots.size +
     labelBytes(record.label).length +
     record.meta.length
@@ -140,16 +168,27 @@ export function writeRecord(
   view.setFloat64(16, record.wallMs, true);
   view.setFloat64(24, record.journalMs, true);
   view.setUint16(32, KINDS.indexOf(record.kind), true);
-  view.setUint16(34, record.administrative ? ADMINISTRATIVE : 0, true);
+  const flags = (record.administrative ? ADMINISTRATIVE : 0) | (record.origin ? HAS_ORIGIN : 0);
+  view.setUint16(34, flags, true);
   view.setUint32(36, record.pages, true);
   setUint64(view, 40, record.bytes);
-  setUint64(view, 48, record.changePages);
+  setUint64(view, 48, record.changesEnd);
   view.setUint8(56, record.state.roots.size);
   view.setUint8(57, label.length);
   view.setUint16(58, record.meta.length, true);
   view.setUint16(60, delta.bytes.length, true);
   view.setUint16(62, delta.groups, true);
-  let at = ROOTS_OFFSET;
+  setUint64(view, 64, record.totals.bytes);
+  setUint64(view, 72, record.totals.pages);
+  setUint64(view, 80, record.totals.flushes);
+  setUint64(view, 88, record.totals.flushMicros);
+  view.setUint32(96, Math.min(record.slowestFlushMicros, 0xffff_ffff), true);
+  let at = FIXED_BYTES;
+  if (record.origin) {
+    block.set(record.origin.id, offset + at);
+    setUint64(view, at + 16, record.origin.generation);
+    at += ORIGIN_BYTES;
+  }
   for (const root of record.state.roots.values()) {
     view.setUint8(at, root.tree);
     view.setUint8(at + 1, root.level);
@@ -170,15 +209,17 @@ export function readRecord(
   offset: number,
   sequence: number,
 ): CommitRecord | null {
-  if (offset + ROOTS_OFFSET > block.length) return null;
+  if (offset + FIXED_BYTES > block.length) return null;
   const view = viewOf(block.subarray(offset));
   const rootCount = view.getUint8(56);
   const labelLength = view.getUint8(57);
   const metaLength = view.getUint16(58, true);
   const deltaLength = view.getUint16(60, true);
-  const fixed = ROOTS_OFFSET + ROOT_BYTES * rootCount;
+  const flags = view.getUint16(34, true);
+  const rootsOffset = FIXED_BYTES + ((flags & HAS_ORIGIN) === 0 ? 0 : ORIGIN_BYTES);
+  const fixed = rootsOffset + ROOT_BYTES * rootCount;
   if (offset + fixed + labelLength + metaLength + deltaLength > block.length) return null;
-  const roots = readRoots(view, rootCount);
+  const roots = readRoots(view, rootsOffset, rootCount);
   const kind = KINDS[view.getUint16(32, true)];
   const generation = getUint64(view, 0);
   const parent = getUint64(view, 8);
@@ -195,10 +236,18 @@ export function readRecord(
     wallMs: view.getFloat64(16, true),
     journalMs: view.getFloat64(24, true),
     kind,
-    administrative: (view.getUint16(34, true) & ADMINISTRATIVE) !== 0,
+    administrative: (flags & ADMINISTRATIVE) !== 0,
     pages: view.getUint32(36, true),
     bytes: getUint64(view, 40),
-    changePages: getUint64(view, 48),
+    changesEnd: getUint64(view, 48),
+    totals: {
+      bytes: getUint64(view, 64),
+      pages: getUint64(view, 72),
+      flushes: getUint64(view, 80),
+      flushMicros: getUint64(view, 88),
+    },
+    slowestFlushMicros: view.getUint32(96, true),
+    origin: rootsOffset === FIXED_BYTES ? null : readOrigin(block, offset + FIXED_BYTES),
     label: label === '' ? null : label,
     meta,
     // Listing generations needs no tables: the delta is taken apart when they are first used.
@@ -209,10 +258,15 @@ export function readRecord(
   };
 }
 
-function readRoots(view: DataView, count: number): Map<number, TreeRoot> | null {
+function readOrigin(block: Uint8Array, offset: number): Origin {
+  const generation = getUint64(viewOf(block), offset + 16);
+  return { id: block.slice(offset, offset + 16), generation };
+}
+
+function readRoots(view: DataView, offset: number, count: number): Map<number, TreeRoot> | null {
   const roots = new Map<number, TreeRoot>();
   for (let index = 0; index < count; index++) {
-    const at = ROOTS_OFFSET + index * ROOT_BYTES;
+    const at = offset + index * ROOT_BYTES;
     const root = {
       tree: view.getUint8(at),
       level: view.getUint8(at + 1),

@@ -72,5 +72,6 @@ NAPI_MODULE_INIT() {
   register_system(env, exports);
   register_disk(env, exports);
   register_crash(env, exports);
+  register_writer(env, exports);
   return exports;
 }

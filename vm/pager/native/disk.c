@@ -69,9 +69,26 @@ static napi_value resize_partition(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/*
+ * discard(fd, offset, bytes): tells a block device that these bytes are not needed any more; false
+ * when it cannot be told. Files keep their blocks: giving them back would make the next write slow.
+ */
+static napi_value discard(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  double fd = 0, offset = 0, bytes = 0;
+  struct stat found;
+  if (!arguments(env, info, 3, argv) || !number_argument(env, argv[0], &fd) ||
+      !number_argument(env, argv[1], &offset) || !number_argument(env, argv[2], &bytes))
+    return NULL;
+  if (fstat((int)fd, &found) != 0 || !S_ISBLK(found.st_mode)) return boolean_result(env, false);
+  uint64_t range[2] = {(uint64_t)offset, (uint64_t)bytes};
+  return boolean_result(env, ioctl((int)fd, BLKDISCARD, range) == 0);
+}
+
 void register_disk(napi_env env, napi_value exports) {
   export_function(env, exports, "openDirect", open_direct);
   export_function(env, exports, "lockFile", lock_file);
   export_function(env, exports, "diskBytes", disk_bytes);
+  export_function(env, exports, "discard", discard);
   export_function(env, exports, "resizePartition", resize_partition);
 }
