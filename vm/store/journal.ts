@@ -73,6 +73,10 @@ export class Journal {
   #id: Uint8Array;
   readonly #view: Generations;
   readonly #staged = new StagedPages();
+  readonly #held = new Map<number, number>();
+  #vacuums = 0;
+  /** Tables that new generations took over since a vacuum began; see live-map.ts. */
+  #alsoLive: TableState[] = [];
 
   /** Writes a blank journal, generation 0, over whatever the storage held. */
   static format(storage: Storage, options: FormatOptions): void {
@@ -242,6 +246,7 @@ export class Journal {
         const root = target.record.state.roots.get(tree);
         if (root) state.roots.set(tree, root);
       }
+      this.#alsoLive.push(target.record.state);
       writer.mount();
       return this.#appendRecord(state, before, {
         generation: this.#view.head.record.generation + 1,
@@ -256,6 +261,24 @@ export class Journal {
         origin: null,
       });
     });
+  }
+
+  /** Takes the newest step back: a rollback to the generation before the head. */
+  undo(now: { wallMs: number; journalMs: number }): Generation {
+    return this.rollback(Math.max(0, this.#view.head.record.generation - 1), now);
+  }
+
+  /** Keeps a generation for a reader, whatever retention says, until the answer is called. */
+  hold(number: number): () => void {
+    if (!this.#view.load(number)) throw noGeneration('hold a generation', number);
+    this.#held.set(number, (this.#held.get(number) ?? 0) + 1);
+    let holds = true;
+    return () => {
+      const left = (this.#held.get(number) ?? 0) - (holds ? 1 : 0);
+      holds = false;
+      if (left > 0) this.#held.set(number, left);
+      else this.#held.delete(number);
+    };
   }
 
   /** Sets marks (label, pinned, known good, verified) of a generation; durable on return. */
@@ -287,6 +310,7 @@ export class Journal {
     const writer = this.#begin(action);
     const keys = numbers.map((number) => deltaKey(TREE.generations, number));
     assert(!numbers.includes(this.#view.head.record.generation), 'the head is kept');
+    assert(!numbers.some((number) => this.#held.has(number)), 'what is held is kept');
     for (const number of numbers) if (!this.#view.load(number)) throw noGeneration(action, number);
     this.#ensureRoom({ action, blocks: 0, keys, reserve: this.#reserves.recovery });
     this.#writing(action, () => {
@@ -300,7 +324,9 @@ export class Journal {
 
   /** Lets go of what the rules of retention.ts no longer keep; answers how many generations. */
   thin(journalMs: number, pressure = 0): number {
-    const numbers = expired(this.generations(), journalMs, pressure);
+    const numbers = expired(this.generations(), journalMs, pressure).filter(
+      (number) => !this.#held.has(number),
+    );
     // A batch at a time: a removal is an entry of the delta, and a fold needs room.
     for (let at = 0; at < numbers.length; at += 256) this.forget(numbers.slice(at, at + 256));
     return numbers.length;
@@ -313,14 +339,18 @@ export class Journal {
   *vacuum(wantedFree?: number): Generator<VacuumStep, void> {
     const action = 'vacuum';
     const writer = this.#begin(action);
+    // What an interrupted vacuum knew is out of date once another one has run.
+    const turn = ++this.#vacuums;
+    this.#alsoLive = [];
     const steps = vacuumSteps(
       {
         reader: this.#reader,
         segments: this.#segments,
         writer,
         kept: () => this.#view.keptWithHead(),
-        state: (number) => this.#view.required(number, action).record.state,
+        state: (number) => this.#view.load(number)?.record.state ?? null,
         headState: () => this.#view.nextState(true),
+        alsoLive: () => this.#alsoLive.splice(0),
         stagedSequences: () => this.#staged.sequences(),
         moved: this.#onMoved,
         administrate: (change) => {
@@ -332,7 +362,7 @@ export class Journal {
       },
       wantedFree,
     );
-    for (;;) {
+    while (turn === this.#vacuums) {
       this.#begin(action);
       const step = this.#writing(action, () => steps.next());
       if (step.done) return;

@@ -110,6 +110,19 @@ export function treeNodes(
   if (root.level > 0) descend(root, root.level, 0);
 }
 
+/** The entries of one node, with the indices of what they lead to. */
+export function* treeNode(
+  reader: BlockReader,
+  tree: number,
+  node: { pointer: Pointer; level: number; index: number },
+): Generator<{ pointer: Pointer; index: number }, void> {
+  const view = viewOf(loadNode(reader, tree, node.level, node.index, node.pointer));
+  for (let slot = 0; slot < FANOUT; slot++) {
+    const pointer = entryAt(view, slot);
+    if (pointer.address !== 0) yield { pointer, index: node.index * FANOUT + slot };
+  }
+}
+
 interface Written extends Pointer {
   count: number;
 }

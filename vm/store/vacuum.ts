@@ -1,22 +1,19 @@
 /**
- * Vacuum: gives segments back that hold little or nothing which a kept generation can reach.
+ * Vacuum: gives segments back that hold little or nothing which a kept generation can reach. Each
+ * step is a bounded piece of work (some reads of nodes, a mebibyte of a segment, one commit of the
+ * head's record, one superblock) and leaves the journal whole; between steps commits go on.
  *
- * A block is live iff it is reachable from the record of a kept generation or from the journal's
- * own tables. mark() walks all of them; a node that cannot be read ends the vacuum, for what lies
- * beneath it would be unknown. Segments without live blocks are retired; from others the live
- * blocks are copied, and the relocation tree learns where they went. No node is rewritten for it.
+ * First all live blocks are found (live-map.ts). Segments without any are retired; from others the
+ * live blocks are copied, and the relocation tree learns where they went. No node is rewritten for
+ * it. A segment with a block that cannot be proved is left as it is.
  *
  * Why a power cut is safe at every step: (1) copies are units without a record: nobody refers to
  * them; (2) the head's record is written again with the new relocation tree, flushed: from now on
  * both places are good; (3) the segment is retired in the segment table by the next superblock; (4)
  * two superblocks later it may be written again. Cut before (2) the copies are dead blocks for the
  * next vacuum, cut before (3) the segment is simply emptied once more.
- *
- * Commits may come between steps: they make no dead block live, as a rollback reaches only kept
- * generations, which were all walked.
  */
-import { assert } from '../base/assert.ts';
-import type { BlockReader, Pointer } from './block-reader.ts';
+import type { Pointer } from './block-reader.ts';
 import {
   addressOf,
   FIRST_SEGMENT,
@@ -25,27 +22,19 @@ import {
   readUnitHeader,
   recordNumber,
   SPACE_SIZE,
-  sequenceOf,
   UNIT,
   unitBodyOffset,
 } from './format.ts';
 import type { PagePlace } from './generation.ts';
+import { type LiveMap, type MarkSource, markSteps } from './live-map.ts';
 import type { LogWriter } from './log-writer.ts';
 import { readRecord, type TableState, TREE } from './record.ts';
-import type { Segments } from './segments.ts';
 import { PAGE_BYTES } from './storage.ts';
-import { StoreError } from './store-error.ts';
-import { deltaOf, rootOf, tableEntries, tableFind, treeNodesMax } from './tables.ts';
-import { emptyTree, type TreeChange, treeNodes, treeUpdate } from './tree.ts';
+import { rootOf, tableEntries, tableFind, treeNodesMax } from './tables.ts';
+import { type TreeChange, treeUpdate } from './tree.ts';
 
-export interface VacuumSource {
-  reader: BlockReader;
-  segments: Segments;
+export interface VacuumSource extends MarkSource {
   writer: LogWriter;
-  /** The kept generations, head included, and where their records lie. */
-  kept: () => Iterable<{ number: number; pointer: Pointer }>;
-  state: (number: number) => TableState;
-  headState: () => TableState;
   /** Segments with blocks that are live though no record names them yet. */
   stagedSequences: () => ReadonlySet<number>;
   /** Writes the head's record again with changed tables, durable. */
@@ -55,296 +44,312 @@ export interface VacuumSource {
 }
 
 export interface VacuumStep {
-  segmentsFreed: number;
+  doing: 'mark' | 'copy' | 'relocate' | 'free';
   blocksCopied: number;
   segmentsFree: number;
 }
 
 /** Segments fuller than this are not worth copying. */
 const LIVE_SHARE_MAX = 0.75;
-/** Segments emptied in one step. */
-const BATCH_SEGMENTS_MAX = 64;
+/** Segments emptied before the head's record is written again. */
+const BATCH_SEGMENTS_MAX = 16;
+/** What one step reads of a segment. */
+const STEP_BYTES = 1024 * 1024;
+/** Relocations looked at in one step. */
+const ENTRIES_PER_STEP = 8192;
 
-/** Frees segments step by step; each next() is bounded work and leaves the journal whole. */
+/** Frees segments step by step, until `wantedFree` are free or nothing more can be gained. */
 export function* vacuumSteps(
   source: VacuumSource,
   wantedFree = Number.POSITIVE_INFINITY,
 ): Generator<VacuumStep, void> {
-  const { segments, writer } = source;
-  source.administrate(() => {});
-  // The chain from the superblock before the newest is not touched: make that chain short.
-  for (let count = 0; count < 2; count++) {
-    if (writer.protectedSequence < writer.sequence) writer.renewSuperblock();
+  yield* new Vacuum(source, wantedFree).steps();
+}
+
+/** Blocks of one segment that were copied. */
+interface Copied {
+  physical: number;
+  blocks: { address: number; number: number; pointer: Pointer }[];
+}
+
+class Vacuum {
+  readonly #source: VacuumSource;
+  readonly #wantedFree: number;
+  /** Retired, but not yet free for writing. */
+  #retired = 0;
+  /** Address that a live relocation leads to, and its key. */
+  readonly #keyOf = new Map<number, number>();
+
+  constructor(source: VacuumSource, wantedFree: number) {
+    this.#source = source;
+    this.#wantedFree = wantedFree;
   }
-  const live = mark(source);
-  const staged = source.stagedSequences();
-  const victims = live
-    .victims(segments, writer.protectedSequence)
-    .filter((physical) => !staged.has(segments.sequenceAt(physical)));
-  const empty = victims.filter((physical) => live.count(physical) === 0);
-  if (empty.length > 0) yield retire(source, empty, []);
-  const sparse = victims
-    .filter((physical) => live.count(physical) > 0)
-    .filter((physical) => live.count(physical) <= segments.slots * LIVE_SHARE_MAX)
-    .sort((a, b) => live.count(a) - live.count(b));
-  for (let at = 0; at < sparse.length && segments.free < wantedFree; ) {
-    const batch: number[] = [];
-    let blocks = 0;
-    let room = roomForCopies(source, live);
-    for (; at < sparse.length && batch.length < BATCH_SEGMENTS_MAX; at++) {
-      const physical = sparse[at] as number;
-      room -= live.count(physical) + relocationNodes(segments);
-      if (room < 0) break;
-      batch.push(physical);
-      blocks += live.count(physical);
+
+  *steps(): Generator<VacuumStep, void> {
+    const { segments, writer } = this.#source;
+    // What is staged now may be committed while the walk goes on, which would not see it.
+    const staged = new Set(this.#source.stagedSequences());
+    this.#source.administrate(() => {});
+    yield this.#step('free');
+    // The chain from the superblock before the newest is not touched: make that chain short.
+    for (let count = 0; count < 2; count++) {
+      if (writer.protectedSequence >= writer.sequence) break;
+      writer.renewSuperblock();
+      yield this.#step('free');
     }
-    // A gain of less than a segment is no gain: superblocks and records cost blocks, too.
-    if (batch.length === 0 || batch.length * segments.slots - blocks < segments.slots / 4) return;
-    const copied = copyLive(source, live, batch);
-    yield retire(source, copied.emptied, copied.blocks);
-  }
-}
-
-function retire(
-  source: VacuumSource,
-  physicals: readonly number[],
-  copied: readonly CopiedBlock[],
-): VacuumStep {
-  const { segments, writer } = source;
-  const before = segments.free;
-  const newest = writer.superblock.number;
-  for (const physical of physicals) segments.retire(physical, newest);
-  tellMoved(source, copied);
-  writer.renewSuperblock();
-  writer.renewSuperblock();
-  return {
-    segmentsFreed: Math.max(0, segments.free - before),
-    blocksCopied: copied.length,
-    segmentsFree: segments.free,
-  };
-}
-
-/**
- * Readers beside the journal (the pager) must learn of new places before the old ones are reused.
- */
-function tellMoved(source: VacuumSource, copied: readonly CopiedBlock[]): void {
-  const head = source.headState();
-  for (const { number, pointer } of copied) {
-    const tree = Math.floor(number / SPACE_SIZE);
-    if (tree !== TREE.objects && tree !== TREE.farBodies) continue;
-    const found = tableFind(source.reader, head, tree, number % SPACE_SIZE);
-    const place = found && source.reader.resolve(found);
-    // An older version of the page has moved, not the head's.
-    if (!place || place.offsetBytes !== source.segments.offsetOf(pointer.address)) continue;
-    source.moved({ page: number, ...place });
-  }
-}
-
-/** Blocks that copies may take: what is free less relocation tree, record and superblocks. */
-function roomForCopies(source: VacuumSource, live: LiveMap): number {
-  const { segments, writer } = source;
-  const keys = Float64Array.from(live.relocated).sort();
-  const superblocks = 2 * (segments.tableBlocks + 2);
-  const slack = 8 + Math.ceil(segments.slots / 8);
-  return writer.blocksFree(0) - treeNodesMax(keys, 0) - superblocks - slack;
-}
-
-/** Nodes of the relocation tree that one segment adds. */
-function relocationNodes(segments: Segments): number {
-  return Math.ceil(segments.slots / 256) + 1;
-}
-
-/** Copies what is live in some segments and enters it in the relocation tree. */
-function copyLive(
-  source: VacuumSource,
-  live: LiveMap,
-  physicals: readonly number[],
-): { emptied: number[]; blocks: CopiedBlock[] } {
-  const moved = new Map<number, Pointer>();
-  const emptied: number[] = [];
-  const blocks: CopiedBlock[] = [];
-  for (const physical of physicals) {
-    const found = liveBlocks(source, live, physical);
-    if (!found) continue;
-    emptied.push(physical);
-    for (const { address, number, bytes } of found) {
-      const pointer = source.writer.append(number, bytes);
-      moved.set(address, pointer);
-      blocks.push({ number, pointer });
+    const limit = writer.protectedSequence;
+    for (const sequence of this.#source.stagedSequences()) staged.add(sequence);
+    const marking = markSteps(this.#source);
+    let marked = marking.next();
+    for (; !marked.done; marked = marking.next()) yield this.#step('mark');
+    const live = marked.value;
+    yield* this.#readRelocations(live);
+    const victims = this.#victims(limit, staged);
+    for (const physical of victims) {
+      if (live.count(physical) === 0) this.#retire(physical);
     }
-  }
-  source.writer.closeUnit(UNIT.moved);
-  source.administrate((state) => {
-    const entries = relocations(source, live, state, moved);
-    for (const key of state.delta.keys()) {
-      if (Math.floor(key / 2 ** 48) === TREE.relocations) state.delta.delete(key);
+    if (this.#retired > 0) yield* this.#release();
+    const sparse = victims
+      .filter((physical) => live.count(physical) > 0)
+      .filter((physical) => live.count(physical) <= segments.slots * LIVE_SHARE_MAX)
+      .sort((a, b) => live.count(a) - live.count(b));
+    for (let at = 0; at < sparse.length; ) {
+      if (segments.free + this.#retired >= this.#wantedFree) break;
+      const batch = this.#nextBatch(live, sparse, at);
+      if (batch.length === 0 && this.#retired > 0) {
+        yield* this.#release();
+        continue;
+      }
+      // A gain of less than a segment is no gain: superblocks and records cost blocks, too.
+      const blocks = batch.reduce((sum, physical) => sum + live.count(physical), 0);
+      if (batch.length * segments.slots - blocks < segments.slots / 4) break;
+      at += batch.length;
+      const copied: Copied[] = [];
+      for (const physical of batch) {
+        const found = yield* this.#copySegment(live, physical);
+        if (found) copied.push(found);
+      }
+      yield this.#relocate(copied);
     }
-    const append = (number: number, bytes: Uint8Array): Pointer =>
-      source.writer.append(number, bytes);
-    const root = treeUpdate(source.reader, emptyTree(TREE.relocations), entries, append);
-    state.roots.set(TREE.relocations, root);
-  });
-  return { emptied, blocks };
-}
-
-/** All relocations there must be: those in use, maps of maps collapsed, and the new ones. */
-function relocations(
-  source: VacuumSource,
-  live: LiveMap,
-  state: TableState,
-  moved: Map<number, Pointer>,
-): TreeChange[] {
-  const entries = new Map<number, Pointer>();
-  const again = new Set<number>();
-  for (const entry of tableEntries(source.reader, state, TREE.relocations)) {
-    const further = moved.get(entry.address);
-    if (further) {
-      again.add(entry.address);
-      entries.set(entry.key, further);
-    } else if (live.relocated.has(entry.key)) entries.set(entry.key, entry);
-  }
-  for (const [address, pointer] of moved) {
-    if (!again.has(address)) entries.set(source.segments.relocationKey(address), pointer);
-  }
-  for (const key of entries.keys()) live.relocated.add(key);
-  return [...entries]
-    .map(([key, pointer]) => ({ key, address: pointer.address, checksum: pointer.checksum }))
-    .sort((a, b) => a.key - b.key);
-}
-
-interface CopiedBlock {
-  number: number;
-  pointer: Pointer;
-}
-
-interface LiveBlock {
-  address: number;
-  number: number;
-  bytes: Uint8Array;
-}
-
-/** The live blocks of a segment, proved; null when one of them cannot be vouched for. */
-function liveBlocks(source: VacuumSource, live: LiveMap, physical: number): LiveBlock[] | null {
-  const { segments, reader } = source;
-  const { slots, segmentBytes } = segments;
-  const sequence = segments.sequenceAt(physical);
-  const whole = reader.storage.allocate(segmentBytes);
-  try {
-    reader.storage.read(physical * segmentBytes, whole);
-  } catch {
-    return null;
-  }
-  const found: LiveBlock[] = [];
-  const take = (slot: number, number: number, wanted: number | null): boolean => {
-    if (!live.has(physical, slot)) return true;
-    const bytes = whole.subarray(slot * PAGE_BYTES, (slot + 1) * PAGE_BYTES);
-    const sum = pageChecksum(number, physical * segmentBytes + slot * PAGE_BYTES, bytes);
-    if (wanted !== null && sum !== wanted) return false;
-    found.push({ address: addressOf(sequence, slot), number, bytes });
-    return true;
-  };
-  for (let slot = 1; slot < slots && found.length < live.count(physical); ) {
-    const block = whole.subarray(slot * PAGE_BYTES, (slot + 1) * PAGE_BYTES);
-    const header = readUnitHeader(block, slots);
-    if (!header || header.slot !== slot || header.sequence !== sequence) return null;
-    const record =
-      header.kind === UNIT.commit
-        ? readRecord(block, unitBodyOffset(header.blocks), sequence)
-        : null;
-    if (live.has(physical, slot)) {
-      if (!record || !take(slot, recordNumber(record.generation), null)) return null;
-    }
-    for (const [index, entry] of readBlockList(block, header.blocks).entries()) {
-      if (!take(slot + 1 + index, entry.number, entry.checksum)) return null;
-    }
-    slot += 1 + header.blocks;
-  }
-  return found.length === live.count(physical) ? found : null;
-}
-
-/** One bit for each block of the journal, and how many are set in each segment. */
-class LiveMap {
-  readonly #slots: number;
-  readonly #bits: Uint8Array;
-  readonly #counts: Uint32Array;
-  /** Keys of the relocation tree that something live is reached through. */
-  readonly relocated = new Set<number>();
-
-  constructor(count: number, slots: number) {
-    this.#slots = slots;
-    this.#bits = new Uint8Array(Math.ceil((count * slots) / 8));
-    this.#counts = new Uint32Array(count);
+    if (this.#retired > 0) yield* this.#release();
   }
 
-  /** Sets the bit of the block at a byte offset; answers whether it was clear. */
-  set(offsetBytes: number): boolean {
-    const block = offsetBytes / PAGE_BYTES;
-    const mask = 1 << (block & 7);
-    const before = this.#bits[block >>> 3] ?? 0;
-    if ((before & mask) !== 0) return false;
-    this.#bits[block >>> 3] = before | mask;
-    const physical = Math.floor(block / this.#slots);
-    this.#counts[physical] = (this.#counts[physical] ?? 0) + 1;
-    return true;
+  #step(doing: VacuumStep['doing'], blocksCopied = 0): VacuumStep {
+    return { doing, blocksCopied, segmentsFree: this.#source.segments.free };
   }
 
-  has(physical: number, slot: number): boolean {
-    const block = physical * this.#slots + slot;
-    return ((this.#bits[block >>> 3] ?? 0) & (1 << (block & 7))) !== 0;
-  }
-
-  count(physical: number): number {
-    return this.#counts[physical] ?? 0;
-  }
-
-  /** Segments that could be given back. */
-  victims(segments: Segments, protectedSequence: number): number[] {
+  /** Segments that could be given back, but for those the newest superblocks lead through. */
+  #victims(limit: number, staged: ReadonlySet<number>): number[] {
+    const { segments } = this.#source;
     const found: number[] = [];
     for (let physical = FIRST_SEGMENT; physical < segments.count; physical++) {
       const sequence = segments.sequenceAt(physical);
-      if (sequence === 0 || sequence >= protectedSequence || segments.isRetired(physical)) continue;
-      found.push(physical);
+      if (sequence === 0 || sequence >= limit || segments.isRetired(physical)) continue;
+      if (!staged.has(sequence)) found.push(physical);
     }
     return found;
   }
+
+  /** The next segments that may be emptied together; none when there is no room for the copies. */
+  #nextBatch(live: LiveMap, sparse: readonly number[], from: number): number[] {
+    const { segments, writer } = this.#source;
+    const { level } = rootOf(this.#source.headState(), TREE.relocations);
+    const superblocks = 2 * (segments.tableBlocks + 2);
+    const slack = 8 + Math.ceil(segments.slots / 8);
+    let room = writer.blocksFree(0) - superblocks - slack - 6;
+    const batch: number[] = [];
+    let gained = segments.free + this.#retired;
+    for (let at = from; at < sparse.length && batch.length < BATCH_SEGMENTS_MAX; at++) {
+      const physical = sparse[at] as number;
+      const keys = this.#keys(live, physical).sort();
+      room -= keys.length + treeNodesMax(keys, level);
+      if (room < 0 || gained >= this.#wantedFree) break;
+      batch.push(physical);
+      gained++;
+    }
+    return batch;
+  }
+
+  /** Keys of the relocation tree that moving a segment's live blocks sets. */
+  #keys(live: LiveMap, physical: number): Float64Array {
+    const { segments } = this.#source;
+    const sequence = segments.sequenceAt(physical);
+    const keys: number[] = [];
+    for (let slot = 0; slot < segments.slots; slot++) {
+      if (live.has(physical, slot)) keys.push(this.#keyFor(addressOf(sequence, slot)));
+    }
+    return Float64Array.from(keys);
+  }
+
+  /** Maps of maps are collapsed: the first address of a block leads to its last place. */
+  #keyFor(address: number): number {
+    return this.#keyOf.get(address) ?? this.#source.segments.relocationKey(address);
+  }
+
+  /** Copies the live blocks of a segment, proved; null when one of them cannot be vouched for. */
+  *#copySegment(live: LiveMap, physical: number): Generator<VacuumStep, Copied | null> {
+    const { segments, reader, writer } = this.#source;
+    const { slots, segmentBytes } = segments;
+    const sequence = segments.sequenceAt(physical);
+    const copied: Copied = { physical, blocks: [] };
+    const wanted = live.count(physical);
+    const window = new SegmentWindow(reader.storage, physical * segmentBytes, segmentBytes);
+    const take = (slot: number, number: number, sum: number | null): boolean => {
+      if (!live.has(physical, slot)) return true;
+      const bytes = window.block(slot);
+      if (!bytes) return false;
+      const found = pageChecksum(number, physical * segmentBytes + slot * PAGE_BYTES, bytes);
+      if (sum !== null && found !== sum) return false;
+      const pointer = writer.append(number, bytes);
+      copied.blocks.push({ address: addressOf(sequence, slot), number, pointer });
+      return true;
+    };
+    let before = 0;
+    for (let slot = 1; slot < slots && copied.blocks.length < wanted; ) {
+      const block = window.block(slot)?.slice();
+      const header = block ? readUnitHeader(block, slots) : null;
+      if (!block || header?.slot !== slot || header.sequence !== sequence) return null;
+      if (live.has(physical, slot)) {
+        const record =
+          header.kind === UNIT.commit
+            ? readRecord(block, unitBodyOffset(header.blocks), sequence)
+            : null;
+        if (!record || !take(slot, recordNumber(record.generation), null)) return null;
+      }
+      for (const [index, entry] of readBlockList(block, header.blocks).entries()) {
+        if (!take(slot + 1 + index, entry.number, entry.checksum)) return null;
+      }
+      slot += 1 + header.blocks;
+      if (window.bytesRead >= STEP_BYTES) {
+        // Whoever comes between the steps writes units of his own.
+        writer.closeUnit(UNIT.moved);
+        yield this.#step('copy', copied.blocks.length - before);
+        before = copied.blocks.length;
+        window.bytesRead = 0;
+      }
+    }
+    writer.closeUnit(UNIT.moved);
+    if (copied.blocks.length !== wanted) return null;
+    yield this.#step('copy', copied.blocks.length - before);
+    return copied;
+  }
+
+  /** Enters copies in the relocation tree; the segments they came from are retired. */
+  #relocate(copied: readonly Copied[]): VacuumStep {
+    const { writer, reader } = this.#source;
+    const entries: TreeChange[] = [];
+    for (const { blocks } of copied) {
+      for (const { address, pointer } of blocks) {
+        entries.push({ key: this.#keyFor(address), ...pointer });
+      }
+    }
+    entries.sort((a, b) => a.key - b.key);
+    this.#source.administrate((state) => {
+      const root = treeUpdate(
+        reader,
+        rootOf(state, TREE.relocations),
+        entries,
+        (number, bytes): Pointer => writer.append(number, bytes),
+      );
+      state.roots.set(TREE.relocations, root);
+    });
+    for (const { physical, blocks } of copied) {
+      this.#retire(physical);
+      this.#tellMoved(blocks);
+    }
+    return this.#step('relocate');
+  }
+
+  /**
+   * Notes the relocations in use by the address they lead to, and takes away those that nothing is
+   * reached through any more, when that is worth a record.
+   */
+  *#readRelocations(live: LiveMap): Generator<VacuumStep, void> {
+    const { reader, writer, segments } = this.#source;
+    const head = this.#source.headState();
+    const dead: TreeChange[] = [];
+    let seen = 0;
+    for (const { key, address } of tableEntries(reader, head, TREE.relocations)) {
+      if (live.relocated.has(key)) this.#keyOf.set(address, key);
+      else dead.push({ key, address: 0, checksum: 0 });
+      if (++seen % ENTRIES_PER_STEP === 0) yield this.#step('mark');
+    }
+    const keys = Float64Array.from(dead, ({ key }) => key);
+    const nodes = treeNodesMax(keys, rootOf(head, TREE.relocations).level);
+    if (dead.length < segments.slots || writer.blocksFree(0) < 2 * nodes + segments.slots) return;
+    this.#source.administrate((state) => {
+      const root = rootOf(state, TREE.relocations);
+      const append = (number: number, bytes: Uint8Array): Pointer => writer.append(number, bytes);
+      state.roots.set(TREE.relocations, treeUpdate(reader, root, dead, append));
+    });
+    yield this.#step('relocate');
+  }
+
+  #retire(physical: number): void {
+    const { segments, writer } = this.#source;
+    segments.retire(physical, writer.superblock.number);
+    this.#retired++;
+  }
+
+  /** Two superblocks: what is retired can be written again. */
+  *#release(): Generator<VacuumStep, void> {
+    for (let count = 0; count < 2; count++) {
+      this.#source.writer.renewSuperblock();
+      yield this.#step('free');
+    }
+    this.#retired = 0;
+  }
+
+  /**
+   * Readers beside the journal (the pager) must learn of new places before the old ones are
+   * reused.
+   */
+  #tellMoved(blocks: Copied['blocks']): void {
+    const { reader, segments } = this.#source;
+    const head = this.#source.headState();
+    for (const { number, pointer } of blocks) {
+      const tree = Math.floor(number / SPACE_SIZE);
+      if (tree !== TREE.objects && tree !== TREE.farBodies) continue;
+      const found = tableFind(reader, head, tree, number % SPACE_SIZE);
+      const place = found && reader.resolve(found);
+      // An older version of the page has moved, not the head's.
+      if (!place || place.offsetBytes !== segments.offsetOf(pointer.address)) continue;
+      this.#source.moved({ page: number, ...place });
+    }
+  }
 }
 
-/** Finds every block that is reachable. Throws StoreError when a node or record is unreadable. */
-function mark(source: VacuumSource): LiveMap {
-  const { reader, segments } = source;
-  const live = new LiveMap(segments.count, segments.slots);
-  const reach = (pointer: Pointer): boolean => {
-    const place = reader.resolve(pointer);
-    if (place === null) {
-      throw new StoreError(
-        'PAGE_UNREADABLE',
-        `Cannot vacuum: block ${sequenceOf(pointer.address)} of a kept generation is nowhere; ` +
-          'run verify',
-      );
-    }
-    if (segments.offsetOf(pointer.address) !== place.offsetBytes) {
-      live.relocated.add(segments.relocationKey(pointer.address));
-    }
-    return live.set(place.offsetBytes);
-  };
-  const markTrees = (state: TableState, trees: readonly number[]): void => {
-    for (const tree of trees) {
-      for (const change of deltaOf(state, tree)) {
-        if (change.address !== 0) reach(change);
+/** Reads a segment from front to back, a mebibyte at a time. */
+class SegmentWindow {
+  readonly #storage: MarkSource['reader']['storage'];
+  readonly #base: number;
+  readonly #bytes: number;
+  readonly #window: Uint8Array;
+  #begin = -1;
+  /** Bytes read since the owner set it to 0. */
+  bytesRead = 0;
+
+  constructor(storage: MarkSource['reader']['storage'], base: number, bytes: number) {
+    this.#storage = storage;
+    this.#base = base;
+    this.#bytes = bytes;
+    this.#window = storage.allocate(Math.min(STEP_BYTES, bytes));
+  }
+
+  /** A block, good until the next call; null when the medium cannot read it. */
+  block(slot: number): Uint8Array | null {
+    const at = slot * PAGE_BYTES;
+    const length = this.#window.length;
+    if (this.#begin < 0 || at < this.#begin || at >= this.#begin + length) {
+      this.#begin = Math.min(at, this.#bytes - length);
+      try {
+        this.#storage.read(this.#base + this.#begin, this.#window);
+      } catch {
+        this.#begin = -1;
+        return null;
       }
-      treeNodes(reader, rootOf(state, tree), reach, (_key, pointer) => reach(pointer));
+      this.bytesRead += length;
     }
-  };
-  const head = source.headState();
-  markTrees(head, [TREE.changes, TREE.marks]);
-  // The index names records, the relocation tree places: their nodes are live, their leaves follow.
-  for (const tree of [TREE.generations, TREE.relocations]) {
-    treeNodes(reader, rootOf(head, tree), reach, () => {});
+    return this.#window.subarray(at - this.#begin, at - this.#begin + PAGE_BYTES);
   }
-  for (const { number, pointer } of source.kept()) {
-    reach(pointer);
-    markTrees(source.state(number), [TREE.objects, TREE.farBodies]);
-  }
-  assert(segments.count > FIRST_SEGMENT, 'a journal has segments');
-  return live;
 }
