@@ -11,6 +11,7 @@ import { installMethod } from '../../vm/objects/installer.ts';
 import { PAGE_SHIFT, PAGE_WORDS } from '../../vm/objects/layout.ts';
 import { bindingOf, imageScope } from '../../vm/objects/scope.ts';
 import { PRIMITIVES } from '../../vm/primitives/table.ts';
+import { methodName } from '../../vm/supervisor/coverage.ts';
 
 /** What came of an expression. */
 export interface Outcome {
@@ -25,6 +26,8 @@ export type Pages = ReadonlyMap<number, Int32Array>;
 export interface MachineOptions {
   readonly stackWords?: number;
   readonly edenWords?: number;
+  /** Gets the name of every method that is activated. */
+  readonly activated?: Set<string>;
 }
 
 /** Words of the region; what the tests allocate fits. */
@@ -70,7 +73,7 @@ export class Machine {
     const heap = new Int32Array(REGION_WORDS);
     for (const [page, words] of pages) heap.set(words, page * PAGE_WORDS);
     const cards = new Uint8Array(heap.length >> PAGE_SHIFT);
-    const { edenWords, ...interpreterOptions } = options;
+    const { edenWords, activated, ...interpreterOptions } = options;
     this.memory = new ObjectMemory({ heap, cards, ...(edenWords ? { edenWords } : {}) });
     this.memory.attach();
     this.memory.extraRoots.push((visit) => {
@@ -101,6 +104,11 @@ export class Machine {
       },
       ...interpreterOptions,
     });
+    if (activated === undefined) return;
+    this.interpreter.methods.onFirstActivation = (code) => {
+      const name = methodName(this.memory, code);
+      if (name !== null) activated.add(name);
+    };
   }
 
   /**

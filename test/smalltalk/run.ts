@@ -2,16 +2,23 @@
  * Runs the language tests over a freshly bootstrapped image:
  *
  *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [--resume]
- *                                [FILE.st …]
+ *                                [--coverage] [FILE.st | TestCaseClass …]
  *
- * Each file has a machine of its own. A failure is one line: place, expression, found, wanted. The
+ * Each file and each SUnit class of the image has a machine of its own. A failure is one line: place, expression, found, wanted. The
  * results must not depend on how large stack and eden are, on when the stack unwinds, or (--resume)
  * on the machine being switched off between every two expressions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { assert } from '../../vm/base/assert.ts';
 import { debug } from '../../vm/base/debug.ts';
+import {
+  coverageOf,
+  LIBRARY_METHODS,
+  type Library,
+  parseLibrary,
+} from '../../vm/supervisor/coverage.ts';
 import { type Case, readCases } from './cases.ts';
 import {
   bootstrapPages,
@@ -64,12 +71,14 @@ export function runFile(path: string, pages: Pages, options: RunOptions = {}): F
     });
     if (outcome.kind === 'stuck') break;
   }
+  return [...failures, ...damageOf(machine, path)];
+}
+
+function damageOf(machine: Machine, place: string): Failure[] {
   const damage = machine.memory.checkHeap();
-  if (damage.length > 0) {
-    const found = damage.slice(0, 3).join('; ');
-    failures.push({ place: path, source: 'the heap afterwards', found, wanted: 'no damage' });
-  }
-  return failures;
+  if (damage.length === 0) return [];
+  const found = damage.slice(0, 3).join('; ');
+  return [{ place, source: 'the heap afterwards', found, wanted: 'no damage' }];
 }
 
 function attempt(machine: Machine, source: string): Outcome {
@@ -82,6 +91,41 @@ function attempt(machine: Machine, source: string): Outcome {
 
 function describe(kind: Outcome['kind'], text: string): string {
   return kind === 'value' ? text : `${kind} ${text}`;
+}
+
+/** Names of the SUnit classes in the image, sorted. */
+export function suiteNames(pages: Pages): string[] {
+  const source = `Transcript show: (String streamContents: [ :stream |
+    (TestCase allSubclasses reject: [ :each | each isAbstract ])
+      do: [ :each | stream nextPutAll: each name; nl ] ])`;
+  return outputOf(source, pages).trim().split('\n').sort();
+}
+
+/** What the library consists of. */
+export function libraryOf(pages: Pages): Library {
+  return parseLibrary(outputOf(`Transcript show: ${LIBRARY_METHODS}`, pages));
+}
+
+function outputOf(source: string, pages: Pages): string {
+  const machine = new Machine(pages);
+  const { kind, text } = machine.evaluate(source);
+  assert(kind === 'value', `the image answers: ${text}`);
+  return machine.output;
+}
+
+/** Runs one SUnit class on a machine of its own; stress gives a test all the time it wants. */
+export function runSuite(name: string, pages: Pages, options: MachineOptions = {}): Failure[] {
+  const machine = new Machine(pages, options);
+  const source =
+    'TestCase defaultTimeLimit: (Duration minutes: 10). ' +
+    `${name} suite run in: [ :result | result reportOn: Transcript. result hasPassed ]`;
+  const { kind, text } = attempt(machine, source);
+  const failures: Failure[] = [];
+  if (kind !== 'value' || text !== 'true') {
+    const found = `${kind === 'value' ? '' : `${kind} ${text}\n`}${machine.output}`;
+    failures.push({ place: name, source: `${name} suite run`, found, wanted: 'all tests pass' });
+  }
+  return [...failures, ...damageOf(machine, name)];
 }
 
 /** All files of language tests, sorted; programs/ has whole programs, with a runner of its own. */
@@ -118,6 +162,7 @@ function main(args: string[]): number {
       eden: { type: 'string' },
       stress: { type: 'string' },
       resume: { type: 'boolean' },
+      coverage: { type: 'boolean' },
     },
   });
   debug.gcStress = values.stress === 'gc';
@@ -127,20 +172,25 @@ function main(args: string[]): number {
     ...(values.stack === undefined ? {} : { stackWords: Number(values.stack) }),
     ...(values.eden === undefined ? {} : { edenWords: Number(values.eden) }),
   };
-  const files = positionals.length > 0 ? positionals : testFiles();
   const pages = bootstrapPages();
-  let count = 0;
   const unmatched = unmatchedRules();
   for (const sentence of unmatched) console.log(sentence);
+  const activated = new Set<string>();
   let failed = unmatched.length;
-  for (const file of files) {
-    count += readCases(file).length;
-    for (const { place, source, found, wanted } of runFile(file, pages, options)) {
+  const names = positionals.length > 0 ? positionals : [...testFiles(), ...suiteNames(pages)];
+  for (const name of names) {
+    const run = name.endsWith('.st') ? runFile : runSuite;
+    for (const { place, source, found, wanted } of run(name, pages, { ...options, activated })) {
       failed++;
       console.log(`${place}: ${source}\n    found  ${found}\n    wanted ${wanted}`);
     }
   }
-  console.log(`${count} expressions in ${files.length} files, ${failed} failures`);
+  console.log(`${names.length} files and suites, ${failed} failures`);
+  if (values.coverage === true) {
+    const { table, missed } = coverageOf(libraryOf(pages), activated);
+    for (const line of [...missed.map((method) => `never ran: ${method}`), ...table])
+      console.log(line);
+  }
   return failed === 0 ? 0 : 1;
 }
 

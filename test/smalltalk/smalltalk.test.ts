@@ -1,6 +1,6 @@
 /**
- * The language tests as one suite: every file on the machine as it is, and again under each kind of
- * stress; results must be the same. Scavenging at every safepoint is slow, so only the files about
+ * The language tests and the image's own SUnit classes as one suite: each on the machine as it is,
+ * and again under each kind of stress; results must be the same. Scavenging at every safepoint is slow, so only the files about
  * semantics get it here; `run.ts --stress gc` does them all.
  */
 import { basename } from 'node:path';
@@ -8,9 +8,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { debug } from '../../vm/base/debug.ts';
 import { parseCases } from './cases.ts';
 import { bootstrapPages, type MachineOptions } from './machine.ts';
-import { meets, runFile, testFiles, unmatchedRules } from './run.ts';
+import { meets, runFile, runSuite, suiteNames, testFiles, unmatchedRules } from './run.ts';
 
 const pages = bootstrapPages();
+const suites = suiteNames(pages);
 const SMALL: MachineOptions = { stackWords: 600, edenWords: 3000 };
 
 afterEach(() => {
@@ -47,6 +48,19 @@ describe('language tests', () => {
     },
     300_000,
   );
+
+  test.each(suites)('%s', (name) => {
+    expect(runSuite(name, pages)).toEqual([]);
+  });
+
+  test.each(suites)('%s with a small stack and a small eden', (name) => {
+    expect(runSuite(name, pages, SMALL)).toEqual([]);
+  });
+
+  test.each(suites)('%s unwinding at every poll', (name) => {
+    debug.unwindAtEveryPoll = true;
+    expect(runSuite(name, pages)).toEqual([]);
+  });
 
   test('every rule of docs/SEMANTICS.md has a test', () => {
     expect(unmatchedRules()).toEqual([]);

@@ -22,6 +22,8 @@ const SUPERCLASSES_MAX = 1000;
 export class MethodLookup {
   /** Makes native code of methods when they are first looked up; null without a JIT. */
   compiler: MethodCompiler | null = null;
+  /** Told about each method and block before it first runs; null when nobody wants to know. */
+  onFirstActivation: ((code: Oop) => void) | null = null;
   readonly #memory: ObjectMemory;
   readonly #control: PrimitiveTable;
   readonly #table: PrimitiveTable;
@@ -74,6 +76,7 @@ export class MethodLookup {
       code.bind(this.#memory, this.#control, this.#table);
       if (this.compiler !== null) this.#compile(code, this.compiler);
       this.#codes.set(method, code);
+      this.onFirstActivation?.(method);
     }
     return code;
   }

@@ -109,6 +109,8 @@ export interface InterpreterHost {
   /** Retained generations, newest first. */
   generations?(): readonly { number: number; wallMs: number; label: string | null }[];
   label?(generation: number, label: string): void;
+  /** News of a test that the program around the image is having run: see TestRunner>>tell:. */
+  testEvent?(fields: readonly string[]): void;
   /** Dies of a real SIGSEGV, for the test of what then happens. */
   crash?(): void;
 }

@@ -58,6 +58,7 @@ export const NAMED: readonly PrimitiveEntry[] = [
   { name: 'primitiveCommit', run: system.commit, unwinds },
   { name: 'primitiveShutdown', run: system.shutdown },
   { name: 'primitiveCrash', run: system.crash },
+  { name: 'primitiveTestEvent', run: system.testEvent },
   { name: 'primitiveGenerations', run: system.generations },
   { name: 'primitiveJournalLabel', run: system.journalLabel },
 ];

@@ -9,6 +9,7 @@ import {
 } from '../interpreter/primitive-interface.ts';
 import type { Oop } from '../memory/object-memory.ts';
 import { EDEN_START, SURVIVOR_END } from '../objects/layout.ts';
+import { SHAPE } from '../objects/well-known.ts';
 import {
   fail,
   isSmallInteger,
@@ -85,6 +86,23 @@ export const crash: Primitive = (vm) => {
   vm.host.crash();
   return vm.memory.nil;
 };
+
+/** primitiveTestEvent(Array of Strings): news for the program that has tests run. */
+export const testEvent: Primitive = ofOperands(1, (vm, fields) => {
+  const { memory } = vm;
+  if (isSmallInteger(fields) || memory.shapeOf(fields) !== SHAPE.Array) {
+    return fail(vm, PRIM_ERROR.badArgument);
+  }
+  if (vm.host.testEvent === undefined) return fail(vm, PRIM_ERROR.unsupported);
+  const texts: string[] = [];
+  for (let index = 0; index < memory.slotCount(fields); index++) {
+    const field = memory.follow(memory.fetch(fields, index));
+    if (!isString(vm, field)) return fail(vm, PRIM_ERROR.badArgument);
+    texts.push(memory.stringValue(field));
+  }
+  vm.host.testEvent(texts);
+  return fields;
+});
 
 /** primitiveRandomBytes(n): a ByteArray of n bytes from the host's generator. */
 export const randomBytes: Primitive = ofOperands(1, (vm, size) => {
