@@ -2,10 +2,11 @@
  * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a
  * card.
  *
- *   main.ts [--journal FILE [--create]] [--eval EXPR]… [FILE.st | FOLDER]…
+ *   main.ts [--journal FILE [--create]] [--eval EXPR]… [--test PATTERN]… [FILE.st | FOLDER]…
  *
  * Files are filed in, then expressions are evaluated, in order; the first failure ends it with a
- * status. Without either there is the console. Without --journal nothing that happens is kept.
+ * status. Then tests are run. Without any of these there is the console. Nothing that happens is
+ * kept without --journal, nor when there are tests.
  */
 
 import { constants, copyFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { Machine } from './host/machine.ts';
 import { readSources, type SourceFile } from './host/source-files.ts';
 import { standardTerminal } from './host/terminal.ts';
+import { runTests } from './host/test-command.ts';
 import { StoreError } from './store/store-error.ts';
 import type { SourcePiece } from './supervisor/chunks.ts';
 import { Console } from './supervisor/console.ts';
@@ -20,12 +22,16 @@ import { describeFrame, type Outcome } from './supervisor/supervisor.ts';
 
 const USAGE =
   'Usage: npm run host -- [--journal FILE [--create]] [--recovery] [--eval EXPR]… ' +
-  '[FILE.st | FOLDER]…\n' +
+  '[--test PATTERN]… [FILE.st | FOLDER]…\n' +
   '  --journal FILE  a journal, an image or a card; what happens is kept in it\n' +
   '                  (without it a fresh image is used and nothing is kept)\n' +
   '  --create        make that journal first, with a fresh image in it\n' +
   '  --recovery      the recovery prompt first\n' +
   '  --eval EXPR     evaluate, print the printString, exit\n' +
+  '  --test PATTERN  run SUnit tests: a class, a package or Class>>selector, * for anything;\n' +
+  '                  nothing is kept then\n' +
+  '  --junit FILE    write what came of the tests as JUnit XML\n' +
+  '  --coverage      print which methods of the library the tests have run\n' +
   '  FILE.st         file in: chunk format, or one class in Tonel\n' +
   '  FOLDER          file in: Tonel packages';
 
@@ -35,6 +41,9 @@ interface Arguments {
   readonly expressions: readonly string[];
   readonly recovery: boolean;
   readonly files: readonly string[];
+  readonly patterns: readonly string[];
+  readonly junit: string | null;
+  readonly coverage: boolean;
 }
 
 /** Parses the command line; a string is what to tell the person instead of starting. */
@@ -48,13 +57,20 @@ export function parseArguments(words: readonly string[]): Arguments | string {
         create: { type: 'boolean', default: false },
         eval: { type: 'string', multiple: true },
         recovery: { type: 'boolean', default: false },
+        test: { type: 'string', multiple: true },
+        junit: { type: 'string' },
+        coverage: { type: 'boolean', default: false },
       },
     });
     const { journal = null, create, eval: expressions = [], recovery } = values;
+    const { test: patterns = [], junit = null, coverage } = values;
     if (create && journal === null) {
       return `Cannot create a journal: no file is named, wanted --journal FILE\n${USAGE}`;
     }
-    return { journal, create, expressions, recovery, files };
+    if (patterns.length === 0 && (junit !== null || coverage)) {
+      return `Cannot report on tests: none are run, wanted --test PATTERN\n${USAGE}`;
+    }
+    return { journal, create, expressions, recovery, files, patterns, junit, coverage };
   } catch (error) {
     return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
@@ -100,6 +116,12 @@ function writeError(text: string): void {
   process.stderr.write(text);
 }
 
+/** Where Smalltalk's output goes; muted while it repeats what it has said before. */
+interface Output {
+  readonly write: (text: string) => void;
+  muted: boolean;
+}
+
 /** PALIMPSEST_PATIENCE_MS shortens the minute after a death; the tests have no minutes. */
 function patience(): { patienceMs?: number } {
   const patienceMs = Number(process.env['PALIMPSEST_PATIENCE_MS']);
@@ -126,23 +148,43 @@ function locate({ piece, outcome }: { piece: SourcePiece; outcome: Outcome }): {
   return { line, outcome: { ...outcome, description } };
 }
 
-async function runAll(
-  machine: Machine,
-  { sources, expressions }: { sources: readonly SourceFile[]; expressions: readonly string[] },
-): Promise<number> {
+interface Work extends Arguments {
+  readonly sources: readonly SourceFile[];
+}
+
+async function runAll(machine: Machine, work: Work, output: Output): Promise<number> {
   await machine.supervisor.start(machine.opened.head.number);
+  if (!(await load(machine, work, printOutcome))) return 1;
+  const { patterns, junit, coverage } = work;
+  if (patterns.length === 0) return 0;
+  const fill = async (): Promise<boolean> => {
+    output.muted = true;
+    const isLoaded = await load(machine, work, ({ kind }) => kind === 'value');
+    output.muted = false;
+    return isLoaded;
+  };
+  const { write } = output;
+  return (await runTests(machine, { patterns, junit, coverage, fill, write })) ? 0 : 1;
+}
+
+/** Files in and evaluates; false when something failed. `print` tells what came of an expression. */
+async function load(
+  machine: Machine,
+  { sources, expressions }: Work,
+  print: (outcome: Outcome) => boolean,
+): Promise<boolean> {
   for (const { name, pieces } of sources) {
     const failure = await machine.supervisor.fileIn(pieces);
     if (failure === null) continue;
     const { line, outcome } = locate(failure);
     process.stderr.write(`${name}:${line}: `);
     printOutcome(outcome);
-    return 1;
+    return false;
   }
   for (const expression of expressions) {
-    if (!printOutcome(await machine.supervisor.evaluate(expression))) return 1;
+    if (!print(await machine.supervisor.evaluate(expression))) return false;
   }
-  return 0;
+  return true;
 }
 
 /** Makes a journal file with a fresh image in it. Throws a sentence when the file is there. */
@@ -163,7 +205,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     process.stderr.write(`${parsed}\n`);
     return 2;
   }
-  const { journal, create, expressions, recovery, files } = parsed;
+  const { journal, create, expressions, recovery, files, patterns, coverage } = parsed;
   // A file that may not grow is a sentence about the journal, no reason to die.
   process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
@@ -174,18 +216,23 @@ export async function main(words: readonly string[], freshJournal: string): Prom
   ] as const) {
     process.on(signal, () => process.exit(128 + number));
   }
-  const quiet = expressions.length + files.length > 0;
+  const isTest = patterns.length > 0;
+  const quiet = isTest || expressions.length + files.length > 0;
+  const keeps = journal !== null && !isTest;
+  const output: Output = { write: terminal.write, muted: false };
+  const write = (text: string): void => {
+    if (!output.muted) terminal.write(text);
+  };
   const console = new Console(
-    quiet
-      ? { interactive: false, write: terminal.write, notice: writeError, onInput: () => {} }
-      : terminal,
+    quiet ? { interactive: false, write, notice: writeError, onInput: () => {} } : terminal,
   );
   try {
     const sources = files.flatMap((file) => readSources(file));
     if (create && journal !== null) createJournal(journal, freshJournal);
     const machine = await Machine.open({
       path: journal ?? freshJournal,
-      scratch: journal === null,
+      scratch: !keeps,
+      ...(isTest ? { tests: coverage ? 'counted' : 'run' } : {}),
       console,
       leaveCrashes: false,
       endsWithConsole: true,
@@ -194,9 +241,9 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     });
     for (const notice of machine.opened.notices) console.notice(`${notice}\n`);
     if (quiet) {
-      const status = await runAll(machine, { sources, expressions });
+      const status = await runAll(machine, { ...parsed, sources }, output);
       // What was answered and is not kept is a failure; the reason has been said.
-      return status === 0 && journal !== null && !machine.supervisor.isSaved ? 1 : status;
+      return status === 0 && keeps && !machine.supervisor.isSaved ? 1 : status;
     }
     if (journal === null) console.print('A fresh image: nothing that happens here is kept.');
     return await machine.supervisor.live(machine.opened.head, machine.opened.crash, {

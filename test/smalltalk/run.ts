@@ -4,21 +4,16 @@
  *     node test/smalltalk/run.ts [--stack WORDS] [--eden WORDS] [--stress gc|unwind] [--resume]
  *                                [--coverage] [FILE.st | TestCaseClass …]
  *
- * Each file and each SUnit class of the image has a machine of its own. A failure is one line: place, expression, found, wanted. The
- * results must not depend on how large stack and eden are, on when the stack unwinds, or (--resume)
- * on the machine being switched off between every two expressions.
+ * Each file and each SUnit class of the image has a machine of its own. A failure is one line:
+ * place, expression, found, wanted. The results must not depend on how large stack and eden are, on
+ * when the stack unwinds, or (--resume) on the machine being switched off between expressions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { assert } from '../../vm/base/assert.ts';
 import { debug } from '../../vm/base/debug.ts';
-import {
-  coverageOf,
-  LIBRARY_METHODS,
-  type Library,
-  parseLibrary,
-} from '../../vm/supervisor/coverage.ts';
+import { coverageOf, type Library, parseLibrary } from '../../vm/supervisor/coverage.ts';
 import { type Case, readCases } from './cases.ts';
 import {
   bootstrapPages,
@@ -103,7 +98,7 @@ export function suiteNames(pages: Pages): string[] {
 
 /** What the library consists of. */
 export function libraryOf(pages: Pages): Library {
-  return parseLibrary(outputOf(`Transcript show: ${LIBRARY_METHODS}`, pages));
+  return parseLibrary(outputOf('Transcript show: TestRunner libraryMethods', pages));
 }
 
 function outputOf(source: string, pages: Pages): string {

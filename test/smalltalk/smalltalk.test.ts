@@ -1,7 +1,7 @@
 /**
  * The language tests and the image's own SUnit classes as one suite: each on the machine as it is,
- * and again under each kind of stress; results must be the same. Scavenging at every safepoint is slow, so only the files about
- * semantics get it here; `run.ts --stress gc` does them all.
+ * and again under each kind of stress; results must be the same. Scavenging at every safepoint is
+ * slow, so only the files about semantics get it here; `run.ts --stress gc` does them all.
  */
 import { basename } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';

@@ -48,6 +48,8 @@ export interface MachineOptions {
   /** PID 1: a native death leaves its reason in the journal and restarts the machine. */
   readonly leaveCrashes: boolean;
   readonly endsWithConsole: boolean;
+  /** Whether tests are run, and the methods they activate counted. */
+  readonly tests?: VmWorkerData['tests'];
   /** See SupervisorHost; 60 s when it is left out. */
   readonly patienceMs?: number;
   readonly leave: SupervisorHost['leave'];
@@ -115,6 +117,7 @@ export class Machine {
           regionBytes: REGION_BYTES,
           firstTicket: ++count * TICKETS_PER_VM,
           signalStack: options.leaveCrashes,
+          tests: options.tests ?? 'none',
         };
         return startVm({ addon, worker, vmData, start });
       },
@@ -172,7 +175,7 @@ function startPager(addon: Addon, path: string, baseBytes: number): void {
 function startVm(parts: {
   addon: Addon;
   worker: Worker;
-  vmData: Pick<VmWorkerData, 'signals' | 'regionBytes' | 'firstTicket' | 'signalStack'>;
+  vmData: Pick<VmWorkerData, 'signals' | 'regionBytes' | 'firstTicket' | 'signalStack' | 'tests'>;
   start: VmStart;
 }): VmHandle {
   const { addon, worker, vmData, start } = parts;

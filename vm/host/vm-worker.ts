@@ -30,6 +30,7 @@ import {
 } from '../objects/layout.ts';
 import { CONTEXT, PROCESS } from '../objects/well-known.ts';
 import { PRIMITIVES } from '../primitives/table.ts';
+import { methodName } from '../supervisor/coverage.ts';
 import { Evaluator } from '../supervisor/evaluator.ts';
 import {
   type CommitMessage,
@@ -50,6 +51,8 @@ export interface VmWorkerData {
   readonly generations: readonly { number: number; wallMs: number; label: string | null }[];
   readonly firstTicket: number;
   readonly signalStack: boolean;
+  /** Tests are run: their news is sent on, with the methods activated if those are `counted`. */
+  readonly tests: 'none' | 'run' | 'counted';
 }
 
 type Event =
@@ -124,6 +127,7 @@ class VmThread {
       spilledBytesMax: STACK_BYTES_MAX,
       host: this.#host(() => addon.die()),
     });
+    if (data.tests === 'counted') this.#noteActivations();
     this.#evaluator = new Evaluator({
       memory: this.#memory,
       interpreter: this.#interpreter,
@@ -307,6 +311,25 @@ class VmThread {
     }
   }
 
+  /** Names of methods that have run for the first time, not yet sent. */
+  #activated: string[] = [];
+
+  #noteActivations(): void {
+    this.#interpreter.methods.onFirstActivation = (code) => {
+      const name = methodName(this.#memory, code);
+      if (name !== null) this.#activated.push(name);
+    };
+  }
+
+  #testHost(): Partial<InterpreterHost> {
+    return {
+      testEvent: (fields) => {
+        this.#post({ kind: 'test', fields, activated: this.#activated });
+        this.#activated = [];
+      },
+    };
+  }
+
   #host(die: () => never): InterpreterHost {
     const wakeUp = (): void => {
       Atomics.or(this.#memory.H, CONTROL.interrupt, INTERRUPT.host);
@@ -335,7 +358,7 @@ class VmThread {
       random: (bytes) => randomBytes(bytes),
       timeZoneOffsetSeconds: () => -60 * new Date().getTimezoneOffset(),
       generations: () => this.#generations,
-      crash: () => die(),
+      ...(this.#data.tests === 'none' ? { crash: () => die() } : this.#testHost()),
     };
   }
 

@@ -8,9 +8,6 @@ import { describeSelector } from '../interpreter/trace.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { SHAPE } from '../objects/well-known.ts';
 
-/** Smalltalk that answers the library's methods, as `parseLibrary` reads them. */
-export const LIBRARY_METHODS = 'TestRunner libraryMethods';
-
 /** Packages, each with its methods as `Class>>selector`. */
 export type Library = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -32,7 +29,7 @@ export function methodName(memory: ObjectMemory, code: Oop): string | null {
   return `${nameOfClass(memory, owner)}>>${describeSelector(memory, code)}`;
 }
 
-/** Reads what LIBRARY_METHODS answers: lines of package, tab, method. */
+/** Reads what `TestRunner libraryMethods` answers: lines of package, tab, method. */
 export function parseLibrary(text: string): Library {
   const library = new Map<string, Set<string>>();
   for (const line of text.split('\n')) {

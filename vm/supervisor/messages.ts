@@ -67,6 +67,12 @@ export type FromVm =
   | { readonly kind: 'report'; readonly id: number; readonly lines: readonly string[] }
   | { readonly kind: 'shutdown'; readonly how: 'restart' | 'poweroff'; readonly ticket: number }
   | { readonly kind: 'label'; readonly generation: number; readonly label: string }
+  /** News of a test, and the library's methods that have run for the first time since the last. */
+  | {
+      readonly kind: 'test';
+      readonly fields: readonly string[];
+      readonly activated: readonly string[];
+    }
   | { readonly kind: 'commitRefused'; readonly reason: string }
   /** Ctrl-C has been seen to, whatever there was to stop. */
   | { readonly kind: 'interrupted' }

@@ -111,6 +111,8 @@ export class Supervisor {
   #interruptMs = 0;
   #death: string | null = null;
   #commitTrouble: string | null = null;
+  /** Gets news of tests; while somebody wants them, switching off only ends the vm. */
+  onTestEvent: ((fields: readonly string[], activated: readonly string[]) => void) | null = null;
 
   constructor(console: Console, store: StoreClient, host: SupervisorHost) {
     this.#console = console;
@@ -208,6 +210,11 @@ export class Supervisor {
     if (vm === null) return;
     await vm.terminate();
     await this.#store.call('detachVm', {}).catch(() => {}); // Without a store nothing is committed.
+  }
+
+  /** Ends the vm as if it had died: what waits for it is told the reason. */
+  end(reason: string): void {
+    this.#died(reason);
   }
 
   /** Evaluates one piece of source; resolves when its answer is durable. */
@@ -359,7 +366,11 @@ export class Supervisor {
       case 'report':
         this.#finish(message.id, 0, { kind: 'report', lines: message.lines });
         return;
+      case 'test':
+        this.onTestEvent?.(message.fields, message.activated);
+        return;
       case 'shutdown':
+        if (this.onTestEvent !== null) return this.#died('it was switched off');
         this.#durable(message.ticket).then(() =>
           this.#leave(message.how === 'poweroff' ? 'poweroff' : 'restart'),
         );
