@@ -37,7 +37,7 @@ const SOMETIMES = [
   'Object instVarAt: 1 put: Object',
   'Object instVarAt: 2 put: 42',
   'UndefinedObject instVarAt: 1 put: nil',
-  'Object removeSelector: #doesNotUnderstand:; removeSelector: #printString',
+  'ProtoObject removeSelector: #doesNotUnderstand:. Object removeSelector: #printString',
   'Context instVarAt: 2 put: MethodDictionary new',
   'BlockClosure instVarAt: 2 put: MethodDictionary new',
   'CompiledMethod become: Array',
