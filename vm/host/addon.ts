@@ -15,17 +15,25 @@ export interface Addon {
   view(offsetBytes: number, bytes: number): ArrayBuffer;
   mapView(): ArrayBuffer;
   resetRegion(): void;
+  guardRegion(): void;
   alignedBuffer(bytes: number): ArrayBuffer;
+  statesView(): ArrayBuffer;
+  /** `ranges`: triples of first page, end page, PAGE_KIND. */
   startPager(
     path: string,
     journalBaseBytes: number,
+    scratchFd: number,
     characterClassWord: number,
-    charactersStartBytes: number,
-    charactersEndBytes: number,
+    sentinelClassWord: number,
     ranges: Float64Array,
   ): void;
   stopPager(): void;
-  pagerStatistics(): Float64Array;
+  answerAsks(callback: (page: number) => void): void;
+  retryFaults(): void;
+  /** Faults served, pages read, pages unreadable, map entries asked for, pages resident. */
+  pagerStatistics(): [number, number, number, number, number];
+  limitResident(pages: number): void;
+  dropPages(first: number, count: number): void;
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   restartMachine(how: 'restart' | 'poweroff' | 'halt'): void;
   reap(pid: number): number;
@@ -42,6 +50,9 @@ export interface Addon {
   leaveReason(text: string): void;
   die(): never;
 }
+
+/** What the pages of a range hold, as the pager needs to know it (addon.h). */
+export const PAGE_KIND = { table: 0, objects: 1, characters: 2 } as const;
 
 /** In the appliance the addon lies at the root of the program, on a PC where the build put it. */
 function addonPath(): string {

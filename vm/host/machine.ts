@@ -6,6 +6,7 @@
  *   main thread ── store worker (journal)        C thread (pager) serves the region's faults
  *        └──────── vm worker (interpreter, heap) ──commits──▶ store worker
  */
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { CHARACTER_CLASS_WORD } from '../memory/heap-start.ts';
@@ -16,12 +17,14 @@ import {
   INTERRUPT,
   OLD_START,
   PAGE_BYTES,
+  PAGE_WORDS,
   REGION_WORDS_MAX,
   REMEMBERED_END,
   ROOT_START,
   START_TABLE_START,
   SURVIVOR_A_START,
   SURVIVOR_END,
+  UNREADABLE_CLASS_WORD,
   WORD_BYTES,
 } from '../objects/layout.ts';
 import type { Console } from '../supervisor/console.ts';
@@ -34,8 +37,9 @@ import {
   type VmHandle,
   type VmStart,
 } from '../supervisor/supervisor.ts';
-import { type Addon, loadAddon } from './addon.ts';
+import { type Addon, loadAddon, PAGE_KIND } from './addon.ts';
 import { forwardClock } from './clock.ts';
+import type { MapWorkerData } from './map-worker.ts';
 import type { StoreWorkerData } from './store-worker.ts';
 import type { VmWorkerData } from './vm-worker.ts';
 
@@ -66,12 +70,12 @@ const PATIENCE_MS = 60_000;
 const TICKETS_PER_VM = 2 ** 32;
 
 /** The parts of the region whose pages come from the journal (or are synthesized). */
-const PAGED_RANGES: readonly (readonly [number, number])[] = [
-  [ROOT_START, REMEMBERED_END],
-  [SURVIVOR_A_START, SURVIVOR_END],
-  [CHAR0, CHAR_END],
-  [START_TABLE_START, OLD_START],
-  [OLD_START, REGION_WORDS_MAX],
+const PAGED_RANGES: readonly (readonly [number, number, number])[] = [
+  [ROOT_START, REMEMBERED_END, PAGE_KIND.table],
+  [SURVIVOR_A_START, SURVIVOR_END, PAGE_KIND.objects],
+  [CHAR0, CHAR_END, PAGE_KIND.characters],
+  [START_TABLE_START, OLD_START, PAGE_KIND.table],
+  [OLD_START, REGION_WORDS_MAX, PAGE_KIND.objects],
 ];
 
 export class Machine {
@@ -87,12 +91,17 @@ export class Machine {
     const signals = new SharedArrayBuffer(SIGNAL_WORDS * 4);
     const { store, worker } = startStore(options, signals);
     const { path, scratch } = options;
+    const reader = startReader(path, worker);
+    const readerIsReady = once(reader, 'message');
     try {
-      const opened = await store.call('open', { path, write: true, scratch });
-      startPager(addon, path, opened.baseBytes);
-      return new Machine({ options, addon, signals, store, worker, opened });
+      const [opened] = await Promise.all([
+        store.call('open', { path, write: true, scratch }),
+        readerIsReady,
+      ]);
+      startPager(addon, path, opened);
+      return new Machine({ options, addon, signals, store, worker, reader, opened });
     } catch (error) {
-      await worker.terminate();
+      await Promise.all([worker.terminate(), reader.terminate()]);
       throw error;
     }
   }
@@ -103,9 +112,10 @@ export class Machine {
     signals: SharedArrayBuffer;
     store: StoreClient;
     worker: Worker;
+    reader: Worker;
     opened: StoreRequests['open']['reply'];
   }) {
-    const { options, addon, signals, store, worker, opened } = parts;
+    const { options, addon, signals, store, worker, reader, opened } = parts;
     this.addon = addon;
     this.store = store;
     this.opened = opened;
@@ -121,7 +131,12 @@ export class Machine {
         };
         return startVm({ addon, worker, vmData, start });
       },
-      resetRegion: () => addon.resetRegion(),
+      showGeneration: async (generation) => {
+        const tables = await store.call('pageTables', { generation });
+        addon.resetRegion();
+        reader.postMessage(tables);
+        await once(reader, 'message');
+      },
       leave: options.leave,
       nowMs: forwardClock(opened.head.wallMs),
       keeps: !options.scratch,
@@ -156,17 +171,33 @@ function startStore(
   return { store, worker };
 }
 
-function startPager(addon: Addon, path: string, baseBytes: number): void {
-  const ranges = PAGED_RANGES.flatMap(([start, end]) => [
-    start * WORD_BYTES,
-    (end - start) * WORD_BYTES,
+/**
+ * Starts the reader of page tables; it says when it is ready for the pager. It cannot refuse
+ * anything; a bug in it would leave faults waiting for ever, so it is let end the process.
+ */
+function startReader(path: string, store: Worker): Worker {
+  const { port1: storeSide, port2: storePort } = new MessageChannel();
+  store.postMessage({ kind: 'attachReader', port: storeSide }, [storeSide]);
+  const workerData: MapWorkerData = { path, storePort };
+  return new Worker(workerFile('map-worker'), { workerData, transferList: [storePort] });
+}
+
+function startPager(
+  addon: Addon,
+  path: string,
+  { baseBytes, scratchFd }: StoreRequests['open']['reply'],
+): void {
+  const ranges = PAGED_RANGES.flatMap(([start, end, kind]) => [
+    start / PAGE_WORDS,
+    end / PAGE_WORDS,
+    kind,
   ]);
   addon.startPager(
     path,
     baseBytes,
+    scratchFd ?? -1,
     CHARACTER_CLASS_WORD,
-    CHAR0 * WORD_BYTES,
-    CHAR_END * WORD_BYTES,
+    UNREADABLE_CLASS_WORD,
     Float64Array.from(ranges),
   );
 }

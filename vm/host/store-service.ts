@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { PageMap } from '../pager/page-map.ts';
-import { pageChecksum } from '../store/format.ts';
 import { type Generation, Journal, type PagePlace } from '../store/journal.ts';
 import { PAGE_BYTES, type Storage } from '../store/storage.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -18,6 +17,8 @@ import type {
 } from '../supervisor/messages.ts';
 import { forwardClock } from './clock.ts';
 import { CRASH_OFFSET, parseCrashBlock } from './crash-block.ts';
+import { mapPlace } from './map-place.ts';
+import type { PageTables } from './map-reader.ts';
 import { ScratchStorage } from './scratch-storage.ts';
 import type { JournalFile } from './storage-file.ts';
 
@@ -26,7 +27,7 @@ export interface StoreServiceOptions {
   readonly openStorage: (path: string, write: boolean) => JournalFile;
   /** Called with an open journal's file: where a native death is to leave its reason. */
   readonly armCrashHandler: (file: JournalFile, offsetBytes: number) => void;
-  /** The pager's map; asked for when a generation is to be shown in the region. */
+  /** The pager's map; asked for when the journal is opened. */
   readonly map: () => PageMap;
   readonly progress: (done: number, total: number) => void;
 }
@@ -35,14 +36,12 @@ type Handlers = {
   [N in StoreRequestName]: (request: StoreRequests[N]['request']) => StoreRequests[N]['reply'];
 };
 
-const NO_BYTES = new Uint8Array(0);
-
 export class StoreService {
   readonly #options: StoreServiceOptions;
   #opened: Journal | null = null;
   #storage: Storage | null = null;
-  /** The pager's map once it has been filled: it follows what vacuum moves. */
-  #map: PageMap | null = null;
+  /** Where pages lie that the journal's file does not have. */
+  #overlay: ScratchStorage | null = null;
   #journalMsAtOpen = 0;
   #clock: () => number = Date.now;
   #openedAtMs = 0;
@@ -50,7 +49,7 @@ export class StoreService {
   readonly #handlers: Handlers = {
     open: (request) => this.#open(request),
     list: () => this.#journal.generations().map(lineOf),
-    fillMap: ({ generation }) => this.#fillMap(generation),
+    pageTables: ({ generation }) => this.#pageTables(generation),
     rollback: ({ generation }) => lineOf(this.#journal.rollback(generation, this.#now())),
     label: ({ generation, label }) => lineOf(this.#journal.label(generation, label)),
     verify: () => this.#verify(),
@@ -64,7 +63,11 @@ export class StoreService {
       const bytes = this.#journal.unversioned.read(name);
       return bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes));
     },
-    detachVm: () => null, // The thread has closed the line.
+    detachVm: () => {
+      // The thread has closed the line; what the vm wrote ahead of a commit is in none.
+      this.#opened?.unstage();
+      return null;
+    },
     close: () => {
       this.#opened?.close();
       this.#opened = null;
@@ -103,16 +106,15 @@ export class StoreService {
     scratch,
   }: StoreRequests['open']['request']): StoreRequests['open']['reply'] {
     const file = this.#options.openStorage(path, write && !scratch);
-    this.#storage = scratch ? new ScratchStorage(file) : file;
+    this.#overlay = scratch ? new ScratchStorage(file) : null;
+    this.#storage = this.#overlay ?? file;
+    const map = this.#options.map();
     this.#opened = Journal.open(this.#storage, {
       write,
       wallClockMs: () => Date.now(),
       monotonicMs: () => performance.now(),
       random: (count) => randomBytes(count),
-      // A scratch journal moves nothing in the file that the pager reads.
-      onMoved: (place) => {
-        if (this.#map && !scratch) enter(this.#map, place);
-      },
+      onPlaced: (place) => enter(map, place, this.#overlay),
     });
     this.#journalMsAtOpen = this.#opened.head.journalMs;
     this.#clock = forwardClock(this.#opened.head.wallMs);
@@ -120,7 +122,8 @@ export class StoreService {
     const crash: CrashReason | null = scratch ? null : this.#takeCrash(this.#storage, write);
     if (write && !scratch) this.#options.armCrashHandler(file, CRASH_OFFSET);
     const { head, id, notices } = this.#opened;
-    return { head: lineOf(head), id, baseBytes: file.baseBytes, crash, notices };
+    const scratchFd = this.#overlay?.overlay.fd ?? null;
+    return { head: lineOf(head), id, baseBytes: file.baseBytes, scratchFd, crash, notices };
   }
 
   /** Reads the last words of the boot before, and removes them: they are told once. */
@@ -135,22 +138,21 @@ export class StoreService {
     return crash;
   }
 
-  #fillMap(generation: number): number {
+  /** The head's tables, for the reader whose own have been overtaken; null: none can be read. */
+  headTables(): PageTables | null {
+    if (this.#opened === null) return null;
+    return this.#pageTables(this.#opened.head.number);
+  }
+
+  #pageTables(generation: number): PageTables {
     if (this.#journal.generation(generation) === undefined) {
       throw new StoreError(
         'NO_SUCH_GENERATION',
         `Cannot start generation ${generation}: the journal does not have it, "list" shows which it has`,
       );
     }
-    const map = this.#options.map();
-    let count = 0;
-    for (const { page, offsetBytes, checksum } of this.#journal.pageMap(generation)) {
-      if (page >= map.pageCount) break; // Spaces above 0 are not paged into the region.
-      enter(map, { page, offsetBytes, checksum });
-      count++;
-    }
-    this.#map = map;
-    return count;
+    const snapshot = this.#journal.tableSnapshot(generation);
+    return { snapshot, overlay: this.#overlay?.overlay ?? null };
   }
 
   #verify(): { sentence: string; ok: boolean } {
@@ -181,9 +183,8 @@ export class StoreService {
 }
 
 /** Tells the pager where a page lies; pages beyond the region are not its business. */
-function enter(map: PageMap, { page, offsetBytes, checksum }: PagePlace): void {
-  if (page >= map.pageCount) return;
-  map.set(page, offsetBytes, checksum, pageChecksum(page, offsetBytes, NO_BYTES));
+function enter(map: PageMap, place: PagePlace, overlay: ScratchStorage | null): void {
+  if (place.page < map.pageCount) map.set(mapPlace(place, overlay));
 }
 
 function lineOf(generation: Generation): GenerationLine {

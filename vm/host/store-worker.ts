@@ -26,6 +26,12 @@ interface AttachVm {
   readonly port: MessagePort;
 }
 
+/** The line of the reader of page tables: any message asks for the head's. */
+interface AttachReader {
+  readonly kind: 'attachReader';
+  readonly port: MessagePort;
+}
+
 /** Runs this thread. */
 function main({ signals, leaveCrashes }: StoreWorkerData): void {
   const supervisor = parentPort;
@@ -42,7 +48,19 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
     progress: (done, total) => supervisor.postMessage({ kind: 'progress', done, total }),
   });
   let vmPort: MessagePort | null = null;
-  supervisor.on('message', (message: StoreCall | AttachVm) => {
+  supervisor.on('message', (message: StoreCall | AttachVm | AttachReader) => {
+    if ('port' in message && message.kind === 'attachReader') {
+      const { port } = message;
+      port.on('message', () =>
+        port.postMessage(
+          guarded(
+            () => service.headTables(),
+            () => null,
+          ),
+        ),
+      );
+      return;
+    }
     if ('port' in message) {
       // What a vm that is gone still had on its line is dropped with the line.
       vmPort?.close();

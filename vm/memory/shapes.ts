@@ -11,8 +11,10 @@ import {
   HASH_SHIFT,
   HEADER_WORDS,
   SHAPE_MASK,
+  SHAPE_UNREADABLE,
   SLOTS_LARGE,
   SLOTS_SHIFT,
+  UNREADABLE_CLASS_WORD,
 } from '../objects/layout.ts';
 import { BEHAVIOR, SHAPE, SHAPE_SLOTS, SPECIAL } from '../objects/well-known.ts';
 import { afterForwarding, makeForwarder } from './become.ts';
@@ -59,6 +61,9 @@ export function loadShapes(memory: ObjectMemory): void {
     const shape = memory.follow(memory.fetch(table, index));
     if (shape !== memory.nil) loadShape(memory, index, shape);
   }
+  // What cannot be read answers messages as any object does, until its process hears of it.
+  cache.classes[SHAPE_UNREADABLE] = cache.classes[SHAPE.Object]!;
+  cache.classWords[SHAPE_UNREADABLE] = UNREADABLE_CLASS_WORD;
 }
 
 function loadShape(memory: ObjectMemory, index: number, shape: Oop): void {

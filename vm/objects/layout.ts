@@ -61,6 +61,12 @@ export const FORMAT = {
 export const SHAPE_SMALL_INTEGER = 1;
 export const SHAPE_CHARACTER = 2;
 export const SHAPE_FORWARDER = 8;
+/**
+ * What objects on a page that cannot be read look like: without slots. It is odd, so the class word
+ * read as a slot is a SmallInteger. No image has it in its shape table.
+ */
+export const SHAPE_UNREADABLE = 11;
+export const UNREADABLE_CLASS_WORD = SHAPE_UNREADABLE | (FORMAT.empty << FORMAT_SHIFT);
 export const SHAPE_WELL_KNOWN_FIRST = 16;
 /** Shapes made by class definitions start here; the gap is for well-known classes to come. */
 export const SHAPE_DYNAMIC_FIRST = 128;

@@ -14,10 +14,10 @@ export interface OpenOptions {
   /** Folds a delta longer than this; default: what a record holds. Tests set it to fold often. */
   deltaBytesMax?: number;
   /**
-   * Told of each page of the head that vacuum gave a new place, before the old one is reused: a
-   * pager with places of its own (pageMap) must take it over at once.
+   * Told of each page that has a new place: committed, staged, or moved by vacuum (before the old
+   * place is reused). A pager with places of its own must take it over at once.
    */
-  onMoved?: (place: PagePlace) => void;
+  onPlaced?: (place: PagePlace) => void;
 }
 
 export interface Generation {

@@ -11,7 +11,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
-import { BlockReader } from './block-reader.ts';
+import { BlockReader, type Pointer } from './block-reader.ts';
 import type { DamageListener } from './change-log.ts';
 import { type ChangeRecord, fitsBody, pageOf, writeChangeBody } from './changes.ts';
 import {
@@ -47,6 +47,7 @@ import { Segments } from './segments.ts';
 import { appendPage, StagedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
+import { type TableSnapshot, tableSnapshot } from './table-reader.ts';
 import { deltaKey, foldBlocksMax, foldTables, pageKey } from './tables.ts';
 import { Unversioned } from './unversioned.ts';
 import { type VacuumStep, vacuumSteps } from './vacuum.ts';
@@ -69,7 +70,7 @@ export class Journal {
   readonly #wallClockMs: () => number;
   readonly #manual: boolean;
   readonly #deltaBytesMax: number;
-  readonly #onMoved: (place: PagePlace) => void;
+  readonly #onPlaced: (place: PagePlace) => void;
   #id: Uint8Array;
   readonly #view: Generations;
   readonly #staged = new StagedPages();
@@ -112,7 +113,7 @@ export class Journal {
     this.notices = found.notices;
     this.#manual = options.retention === 'manual';
     this.#deltaBytesMax = options.deltaBytesMax ?? PAGE_BYTES;
-    this.#onMoved = options.onMoved ?? (() => {});
+    this.#onPlaced = options.onPlaced ?? (() => {});
     this.#view = new Generations(this.#reader, found);
     this.unversioned = new Unversioned(storage, found.segments.segmentBytes, options.write);
     this.#id = found.superblock.id;
@@ -173,6 +174,11 @@ export class Journal {
         meta: batch.meta?.slice() ?? new Uint8Array(0),
         origin: batch.origin ?? null,
       });
+      for (const { page } of pages) {
+        const pointer = staged.pages.get(page);
+        const place = pointer === undefined ? null : this.#placeOf(page, pointer);
+        if (place !== null) this.#onPlaced(place);
+      }
       staged.clear();
       return generation;
     });
@@ -197,12 +203,12 @@ export class Journal {
       for (const { page, bytes } of pages) {
         const pointer = appendPage(writer, page, bytes);
         this.#staged.add(page, pointer);
-        const offsetBytes = this.#segments.offsetOf(pointer.address);
-        if (offsetBytes === undefined) continue;
-        places.push({ page, offsetBytes, checksum: pointer.checksum });
+        const place = this.#placeOf(page, pointer);
+        if (place !== null) places.push(place);
       }
       writer.closeUnit(UNIT.pages);
       writer.settle();
+      for (const place of places) this.#onPlaced(place);
       this.#staged.bytes += writer.bytesWritten - before;
       return places;
     });
@@ -352,7 +358,10 @@ export class Journal {
         headState: () => this.#view.nextState(true),
         alsoLive: () => this.#alsoLive.splice(0),
         stagedSequences: () => this.#staged.sequences(),
-        moved: this.#onMoved,
+        // Of a page that is staged the newest place is known already.
+        moved: (place) => {
+          if (!this.#staged.pages.has(place.page)) this.#onPlaced(place);
+        },
         administrate: (change) => {
           const state = this.#view.nextState(true);
           change(state);
@@ -404,6 +413,15 @@ export class Journal {
   /** Where the pages of a generation lie in the storage (spaces 0 and 1, ascending). */
   pageMap(generation: Generation | number, fromPage = 0): Iterable<PagePlace> {
     return this.#view.pageMap(generation, fromPage);
+  }
+
+  /** What a reader of a generation's page table in another thread starts from. */
+  tableSnapshot(number: number): TableSnapshot {
+    return tableSnapshot(number, {
+      state: this.#view.required(number, 'read page tables').record.state,
+      head: this.#view.head.record.state,
+      segments: this.#segments,
+    });
   }
 
   /** Pages a generation has in spaces 0 and 1. */
@@ -514,6 +532,11 @@ export class Journal {
   /** Gives the storage back. Nothing is written: everything acknowledged is durable already. */
   close(): void {
     this.#storage.close();
+  }
+
+  #placeOf(page: number, { address, checksum }: Pointer): PagePlace | null {
+    const offsetBytes = this.#segments.offsetOf(address);
+    return offsetBytes === undefined ? null : { page, offsetBytes, checksum };
   }
 
   // ---- opening ----

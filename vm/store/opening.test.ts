@@ -234,10 +234,10 @@ describe('a full journal', () => {
   test('tells where the pages of the head went, as pageMap does', () => {
     const storage = fresh(2048 * KIB);
     const places = new Map<number, string>();
-    const onMoved = (place: { page: number; offsetBytes: number; checksum: number }): void => {
+    const onPlaced = (place: { page: number; offsetBytes: number; checksum: number }): void => {
       places.set(place.page, `${place.offsetBytes} ${place.checksum}`);
     };
-    const journal = Journal.open(storage, { ...options, onMoved });
+    const journal = Journal.open(storage, { ...options, onPlaced });
     for (let index = 0; index < 30; index++) put(journal, index, index);
     for (const { page: number, offsetBytes, checksum } of journal.pageMap(30)) {
       places.set(number, `${offsetBytes} ${checksum}`);

@@ -16,6 +16,13 @@ import { PAGE_BYTES } from './storage.ts';
 
 export const TABLE_ENTRIES = PAGE_BYTES / 8;
 
+/** The table as plain data, for a reader in another thread. */
+export interface SegmentTable {
+  readonly segmentBytes: number;
+  readonly sequences: Uint32Array;
+  readonly retired: Uint32Array;
+}
+
 export class Segments {
   readonly segmentBytes: number;
   readonly slots: number;
@@ -31,6 +38,25 @@ export class Segments {
     this.#sequences = new Uint32Array(count);
     this.#retired = new Uint32Array(count);
     this.#free = count - FIRST_SEGMENT;
+  }
+
+  /** A table of its own with what `snapshot` has answered. */
+  static fromSnapshot({ segmentBytes, sequences, retired }: SegmentTable): Segments {
+    const segments = new Segments(segmentBytes, sequences.length);
+    for (const [physical, sequence] of sequences.entries()) {
+      if (sequence !== 0) segments.use(physical, sequence);
+    }
+    segments.#retired.set(retired);
+    return segments;
+  }
+
+  /** A copy of the table. */
+  snapshot(): SegmentTable {
+    return {
+      segmentBytes: this.segmentBytes,
+      sequences: this.#sequences.slice(),
+      retired: this.#retired.slice(),
+    };
   }
 
   /** Segments a journal can have: the snapshot of the table has to fit into one of them. */

@@ -116,18 +116,22 @@ export interface GenerationLine {
 export interface StoreRequests {
   open: {
     request: { path: string; write: boolean; scratch: boolean };
-    /** `baseBytes`: where in the file the journal begins. */
+    /**
+     * `baseBytes`: where in the file the journal begins; `scratchFd`: the open file with the pages
+     * that are not kept, at the same offsets.
+     */
     reply: {
       head: GenerationLine;
       id: string;
       baseBytes: number;
+      scratchFd: number | null;
       crash: CrashReason | null;
       notices: readonly string[];
     };
   };
   list: { request: Record<never, never>; reply: GenerationLine[] };
-  /** Fills the pager's map for the generation and answers how many pages it has. */
-  fillMap: { request: { generation: number }; reply: number };
+  /** What the reader of a generation's page tables starts from; plain data, passed on unread. */
+  pageTables: { request: { generation: number }; reply: unknown };
   rollback: { request: { generation: number }; reply: GenerationLine };
   label: { request: { generation: number; label: string }; reply: GenerationLine };
   verify: { request: Record<never, never>; reply: { sentence: string; ok: boolean } };

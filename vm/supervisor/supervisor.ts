@@ -51,8 +51,8 @@ export interface VmStart {
 export interface SupervisorHost {
   /** Starts a vm on the generation the region now shows. */
   startVm(start: VmStart): VmHandle;
-  /** Empties the region: the next vm sees only what the store then puts into the map. */
-  resetRegion(): void;
+  /** Empties the region and makes it show a generation. Rejects with the store's sentence. */
+  showGeneration(generation: number): Promise<void>;
   /** Restarts or switches off what we run on; a host program just ends. */
   leave(how: 'restart' | 'poweroff' | 'exit'): Promise<never>;
   nowMs(): number;
@@ -170,8 +170,7 @@ export class Supervisor {
   /** Starts the vm on a generation. Rejects with one sentence when it cannot. */
   async start(generation: number): Promise<void> {
     assert(this.#vm === null, 'a vm runs already');
-    this.#host.resetRegion();
-    await this.#store.call('fillMap', { generation });
+    await this.#host.showGeneration(generation);
     this.#generation = generation;
     this.#death = null;
     this.#interruptMs = 0;

@@ -41,7 +41,7 @@ static void write_block(uint32_t signal, uint64_t address, const char *text, siz
   put_u32(crash.block + 20, (uint32_t)(address >> 32));
   put_u32(crash.block + 24, (uint32_t)length);
   memcpy(crash.block + 28, text, length);
-  put_u32(crash.block + 4092, crc32_update(0, crash.block, 4092));
+  put_u32(crash.block + 4092, (uint32_t)crc32(0, crash.block, 4092));
   /* Nothing is left to try when these fail: the machine restarts without the reason. */
   if (pwrite(crash.fd, crash.block, PAGE_BYTES, crash.offset) == (ssize_t)PAGE_BYTES)
     (void)fdatasync(crash.fd);
@@ -71,7 +71,7 @@ static napi_value install(napi_env env, napi_callback_info info) {
   void *block = NULL;
   const int error = posix_memalign(&block, PAGE_BYTES, PAGE_BYTES);
   if (error != 0) return throw_errno(env, error, "Cannot allocate the crash block");
-  (void)crc32_update(0, block, 0); /* its tables are made now, not in the handler */
+  (void)crc32(0, block, PAGE_BYTES); /* what it looks up at first use, it looks up now */
   crash.block = block;
   crash.fd = (int)fd;
   crash.offset = (off_t)offset;

@@ -1,303 +1,304 @@
 /*
  * The pager: one C thread that serves the page faults of the region.
  *
- * A fault on a page finds its entry in the map: low 32 bits 1 + the page's position in the journal in
- * units of 4096 bytes, high 32 bits the CRC-32 of its content; 0 is a page never written, read as
- * zeros. The page is read with O_DIRECT (through no page cache: the region is the cache), checked, and
- * copied in. Pages of the Character band are synthesized. A page that cannot be read, or reads wrong,
- * is given zeros, its number and errno go to the fault words, and the interrupt word is raised: the
- * vm turns it into an error of the process that touched it and no commit happens meanwhile.
+ * A fault on a page finds its entry in the map. The high 32 bits are the CRC-32 of the page's
+ * content, the low ones its place:
+ *
+ *   0            not known yet: the reader of the journal's page tables is asked, the fault waits
+ *   0xffffffff   never written: zeros
+ *   0xfffffffe   its page table cannot be read: errno in the high 32 bits
+ *   else         1 + its position in units of 4096 bytes; bit 31: in the scratch overlay
+ *
+ * The page is read with O_DIRECT (through no page cache: the region is the cache), checked, and
+ * copied in. Pages of the Character band are synthesized. A page that cannot be read, or reads
+ * wrong, is given a sentinel, its number and errno go to the fault words, and the interrupt word is
+ * raised: the vm turns it into an error of the process that touched it and commits nothing.
  *
  * Nothing here touches the region's memory itself, and nothing that this thread waits for may.
- * After faults in ascending order, up to WINDOW_PAGES neighbours that also lie together in the
- * journal are brought in with one read.
+ * Faults in ascending order bring in ever more of what follows, as far as it also lies together in
+ * the journal, and from 16 pages on the next ones are read while the vm works on these.
  */
 #include "addon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define WINDOW_PAGES 16u
+#define PLACE_ASK 0u
+#define PLACE_EMPTY 0xffffffffu
+#define PLACE_UNREADABLE 0xfffffffeu
+#define AHEAD_WINDOW_MIN 16u
+/* Zeros cost no reading: what is brought in too early should stay little. */
+#define EMPTY_WINDOW_MAX 16u
+/* Sequential walks told apart: a program that copies reads here and writes there. */
+#define STREAMS 4u
+/* Threads whose fault waits for an entry of the map. */
+#define WAITING_MAX 64u
 /* A Character's identity hash is its code point: HASH_SHIFT of vm/objects/layout.ts. */
 #define CHARACTER_HASH_SHIFT 10
 
-static struct {
-  bool running;
-  pthread_t thread;
-  int uffd, stop_fd, journal_fd;
-  uint64_t journal_base;               /* byte offset of the journal in journal_fd */
-  uint64_t characters_first, characters_end; /* page numbers of the band */
-  uint32_t character_class_word;
-  uint32_t *control;                   /* interrupt word, then the fault words: set by start() */
-  uint8_t *buffer;                     /* WINDOW_PAGES pages, aligned */
-  uint64_t next_expected, window;      /* sequential detection */
-  uint64_t served, read_pages, failed; /* statistics */
-} pager;
-
 enum { CONTROL_INTERRUPT = 0, CONTROL_UNREADABLE_PAGE = 2, CONTROL_UNREADABLE_ERRNO = 3 };
-enum { INTERRUPT_UNREADABLE = 32 };
+enum { INTERRUPT_UNREADABLE = 32, INTERRUPT_EVICT = 64 };
 
-/* A pager that cannot go on would leave the vm thread waiting for ever; stopping is loud and safe. */
-static void must(bool condition) {
-  if (!condition) abort();
-}
+struct stream {
+  uint64_t next, window, used;
+};
 
-/* The page is there already; whoever still waits for it need not. */
-static void wake(uint64_t page) {
-  struct uffdio_range range = {.start = (uintptr_t)the_region.base + page * PAGE_BYTES,
-                               .len = PAGE_BYTES};
-  must(ioctl(pager.uffd, UFFDIO_WAKE, &range) == 0);
-}
+struct pager_statistics the_statistics;
 
-static void install(uint64_t page, const uint8_t *bytes) {
-  struct uffdio_copy copy = {.dst = (uintptr_t)the_region.base + page * PAGE_BYTES,
-                             .src = (uintptr_t)bytes,
-                             .len = PAGE_BYTES};
-  while (ioctl(pager.uffd, UFFDIO_COPY, &copy) != 0) {
-    if (errno == EEXIST) return wake(page); /* a neighbour's window brought it */
-    must(errno == EAGAIN || errno == EINTR);
-    copy.copy = 0;
-  }
-}
-
-static void install_zero(uint64_t page) {
-  struct uffdio_zeropage zero = {
-      .range = {.start = (uintptr_t)the_region.base + page * PAGE_BYTES, .len = PAGE_BYTES}};
-  while (ioctl(pager.uffd, UFFDIO_ZEROPAGE, &zero) != 0) {
-    if (errno == EEXIST) return wake(page);
-    must(errno == EAGAIN || errno == EINTR);
-    zero.zeropage = 0;
-  }
-}
-
-static void report_unreadable(uint64_t page, int error) {
-  pager.failed++;
-  __atomic_store_n(&pager.control[CONTROL_UNREADABLE_PAGE], (uint32_t)page + 1, __ATOMIC_SEQ_CST);
-  __atomic_store_n(&pager.control[CONTROL_UNREADABLE_ERRNO], (uint32_t)error, __ATOMIC_SEQ_CST);
-  __atomic_or_fetch(&pager.control[CONTROL_INTERRUPT], INTERRUPT_UNREADABLE, __ATOMIC_SEQ_CST);
-  install_zero(page);
-}
-
-static void synthesize_characters(uint64_t page) {
-  uint32_t *words = (uint32_t *)pager.buffer;
-  uint32_t code_point = (uint32_t)(page - pager.characters_first) * (PAGE_BYTES / 8);
-  for (unsigned i = 0; i < PAGE_BYTES / 4; i += 2) {
-    words[i] = pager.character_class_word;
-    words[i + 1] = code_point++ << CHARACTER_HASH_SHIFT;
-  }
-  install(page, pager.buffer);
-}
+static struct {
+  pthread_t thread;
+  struct pager_start with;
+  uint32_t *control; /* the region's first page: interrupt word, then the fault words */
+  struct read_job job;
+  struct stream streams[STREAMS];
+  uint64_t clock;
+  uint64_t waiting[WAITING_MAX];
+  size_t waiting_count;
+} pager;
 
 static uint64_t map_entry(uint64_t page) {
   return __atomic_load_n(&the_region.map[page], __ATOMIC_ACQUIRE);
 }
 
-/* Pages to read at once: those after `page` whose journal positions continue its own. */
-static uint64_t window_of(uint64_t page, uint64_t position) {
-  pager.window = page == pager.next_expected ? pager.window * 2 : 1;
-  if (pager.window > WINDOW_PAGES) pager.window = WINDOW_PAGES;
-  const uint64_t pages = the_region.bytes / PAGE_BYTES;
+static bool is_place(uint64_t entry) {
+  const uint32_t place = (uint32_t)entry;
+  return place != PLACE_ASK && place != PLACE_EMPTY && place != PLACE_UNREADABLE;
+}
+
+static void raise_interrupt(uint32_t bits) {
+  __atomic_or_fetch(&pager.control[CONTROL_INTERRUPT], bits, __ATOMIC_SEQ_CST);
+}
+
+static void count_resident(uint64_t fresh) {
+  const uint64_t now = __atomic_add_fetch(&the_statistics.resident, fresh, __ATOMIC_SEQ_CST);
+  if (now > __atomic_load_n(&the_statistics.resident_max, __ATOMIC_SEQ_CST))
+    raise_interrupt(INTERRUPT_EVICT);
+}
+
+static void install(uint64_t page, uint64_t count, const uint8_t *bytes) {
+  count_resident(uffd_copy(pager.with.uffd, page, count, bytes));
+}
+
+static const struct paged_range *range_of(uint64_t page) {
+  for (size_t i = 0; i < pager.with.range_count; i++) {
+    const struct paged_range *range = &pager.with.ranges[i];
+    if (page >= range->first && page < range->end) return range;
+  }
+  abort(); /* a fault outside of what was registered */
+}
+
+/* The stream this fault continues, its window grown; or a new one in place of the least used. */
+static struct stream *stream_of(uint64_t page) {
+  struct stream *found = &pager.streams[0];
+  for (struct stream *each = pager.streams; each < pager.streams + STREAMS; each++) {
+    if (each->next == page) {
+      each->window *= 2;
+      if (each->window > READ_PAGES_MAX) each->window = READ_PAGES_MAX;
+      found = each;
+      break;
+    }
+    if (each->used < found->used) found = each;
+  }
+  if (found->next != page) found->window = 1;
+  found->used = ++pager.clock;
+  return found;
+}
+
+/* How many pages from `page` on lie together in the journal, at most `max`. */
+static uint64_t run_length(uint64_t page, uint32_t place, uint64_t max, uint64_t end) {
   uint64_t count = 1;
-  while (count < pager.window && page + count < pages &&
-         (map_entry(page + count) & 0xffffffffu) == position + count + 1)
+  while (count < max && page + count < end) {
+    const uint64_t entry = map_entry(page + count);
+    if (!is_place(entry) || (uint32_t)entry != place + count) break;
     count++;
+  }
   return count;
 }
 
-/* Answers 0, or the errno; a short read is EIO. */
-static int read_pages(uint64_t position, uint64_t count) {
-  const size_t wanted = count * PAGE_BYTES;
-  size_t done = 0;
-  while (done < wanted) {
-    const ssize_t got = pread(pager.journal_fd, pager.buffer + done, wanted - done,
-                              (off_t)(pager.journal_base + position * PAGE_BYTES + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno;
-    if (got == 0) return EIO;
-    done += (size_t)got;
+/*
+ * An unreadable page must not stop anybody who reads on: each pair of words looks like an object
+ * without slots, and each word like a SmallInteger. Tables get zeros, which say "nothing here".
+ */
+static void report_unreadable(const struct paged_range *range, uint64_t page, int error) {
+  the_statistics.failed++;
+  __atomic_store_n(&pager.control[CONTROL_UNREADABLE_ERRNO], (uint32_t)error, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&pager.control[CONTROL_UNREADABLE_PAGE], (uint32_t)page + 1, __ATOMIC_SEQ_CST);
+  raise_interrupt(INTERRUPT_UNREADABLE);
+  uint32_t *words = (uint32_t *)pager.job.bytes;
+  const bool objects = range->kind == KIND_OBJECTS;
+  for (unsigned i = 0; i < PAGE_BYTES / 4; i += 2) {
+    words[i] = objects ? pager.with.sentinel_class_word : 0;
+    words[i + 1] = objects ? 1 : 0;
   }
-  return 0;
+  install(page, 1, pager.job.bytes);
 }
 
-/* Answers false when the page has to be looked up again: vacuum moved it while it was read. */
-static bool bring_in(uint64_t page, uint64_t entry) {
-  const uint64_t position = (entry & 0xffffffffu) - 1;
-  uint64_t count = window_of(page, position);
-  int error = read_pages(position, count);
-  if (error != 0 && count > 1) error = read_pages(position, count = 1);
-  if (error != 0) {
-    report_unreadable(page, error);
-    return true;
+static void synthesize_characters(const struct paged_range *range, uint64_t page) {
+  uint32_t *words = (uint32_t *)pager.job.bytes;
+  uint32_t code_point = (uint32_t)(page - range->first) * (PAGE_BYTES / 8);
+  for (unsigned i = 0; i < PAGE_BYTES / 4; i += 2) {
+    words[i] = pager.with.character_class_word;
+    words[i + 1] = code_point++ << CHARACTER_HASH_SHIFT;
   }
-  pager.read_pages += count;
-  for (uint64_t i = 0; i < count; i++) {
-    const uint8_t *bytes = pager.buffer + i * PAGE_BYTES;
-    if (crc32_update(0, bytes, PAGE_BYTES) == map_entry(page + i) >> 32) {
-      install(page + i, bytes);
-    } else if (i == 0) {
-      if (map_entry(page) != entry) return false;
-      report_unreadable(page, EBADMSG);
+  install(page, 1, pager.job.bytes);
+}
+
+/* Copies in what has been read, as far as it is what the map says; answers how many pages. */
+static uint64_t install_proved(const struct read_job *job) {
+  uint64_t proved = 0, copied = 0;
+  while (proved < job->count) {
+    const uint64_t entry = map_entry(job->first + proved);
+    const uint8_t *bytes = job->bytes + proved * PAGE_BYTES;
+    if ((uint32_t)entry != job->place + proved || crc32(0, bytes, PAGE_BYTES) != entry >> 32) break;
+    proved++;
+    /* The first alone: somebody waits for it. */
+    if (proved == 1 || proved - copied == 16 || proved == job->count) {
+      install(job->first + copied, proved - copied, job->bytes + copied * PAGE_BYTES);
+      copied = proved;
     }
   }
-  pager.next_expected = page + count;
+  if (copied < proved)
+    install(job->first + copied, proved - copied, job->bytes + copied * PAGE_BYTES);
+  the_statistics.read_pages += proved;
+  return proved;
+}
+
+static void read_on(const struct paged_range *range, const struct stream *stream) {
+  if (stream->window < AHEAD_WINDOW_MIN || stream->next >= range->end || !ahead_idle()) return;
+  const uint64_t entry = map_entry(stream->next);
+  if (!is_place(entry)) return;
+  const uint64_t count =
+      run_length(stream->next, (uint32_t)entry, stream->window, range->end);
+  ahead_submit(stream->next, count, (uint32_t)entry);
+}
+
+/* Answers false when the page has to be looked up again: it moved while it was read. */
+static bool bring_in(const struct paged_range *range, uint64_t page, uint64_t entry) {
+  struct stream *stream = stream_of(page);
+  struct read_job *job = ahead_take(page);
+  if (job != NULL && (job->error != 0 || job->place != (uint32_t)entry)) job = NULL;
+  if (job == NULL) {
+    job = &pager.job;
+    job->first = page;
+    job->place = (uint32_t)entry;
+    job->count = run_length(page, job->place, stream->window, range->end);
+    job->error = read_pages(&pager.with.files, job);
+    if (job->error != 0 && job->count > 1) {
+      job->count = 1;
+      job->error = read_pages(&pager.with.files, job);
+    }
+    if (job->error != 0) {
+      report_unreadable(range, page, job->error);
+      return true;
+    }
+  }
+  stream->next = page + job->count;
+  read_on(range, stream);
+  if (install_proved(job) > 0) return true;
+  if (map_entry(page) != entry) return false;
+  report_unreadable(range, page, EBADMSG);
   return true;
 }
 
+static void bring_zeros(const struct paged_range *range, uint64_t page) {
+  struct stream *stream = stream_of(page);
+  const uint64_t max = stream->window < EMPTY_WINDOW_MAX ? stream->window : EMPTY_WINDOW_MAX;
+  uint64_t count = 1;
+  while (count < max && page + count < range->end &&
+         (uint32_t)map_entry(page + count) == PLACE_EMPTY)
+    count++;
+  stream->next = page + count;
+  count_resident(uffd_zero(pager.with.uffd, page, count));
+}
+
+static void wait_for_entry(uint64_t page) {
+  must(pager.waiting_count < WAITING_MAX);
+  pager.waiting[pager.waiting_count++] = page;
+  the_statistics.asked++;
+  pager.with.ask(page);
+}
+
 static void serve(uint64_t page) {
-  pager.served++;
-  if (page >= pager.characters_first && page < pager.characters_end) {
-    synthesize_characters(page);
-    return;
-  }
+  const struct paged_range *range = range_of(page);
+  if (range->kind == KIND_CHARACTERS) return synthesize_characters(range, page);
   for (;;) {
     const uint64_t entry = map_entry(page);
-    if (entry == 0) {
-      install_zero(page);
-      return;
-    }
-    if (bring_in(page, entry)) return;
+    if ((uint32_t)entry == PLACE_ASK) return wait_for_entry(page);
+    if ((uint32_t)entry == PLACE_EMPTY) return bring_zeros(range, page);
+    if ((uint32_t)entry == PLACE_UNREADABLE)
+      return report_unreadable(range, page, (int)(entry >> 32));
+    if (bring_in(range, page, entry)) return;
+  }
+}
+
+/* The reader has answered something: whoever waits is looked up again. */
+static void serve_waiting(void) {
+  uint64_t count;
+  if (read(pager.with.retry_fd, &count, sizeof count) != (ssize_t)sizeof count) return;
+  uint64_t pages[WAITING_MAX];
+  const size_t waiting = pager.waiting_count;
+  memcpy(pages, pager.waiting, sizeof pages);
+  pager.waiting_count = 0;
+  for (size_t i = 0; i < waiting; i++) {
+    /* Still asked for: its own answer will come. */
+    if ((uint32_t)map_entry(pages[i]) == PLACE_ASK) pager.waiting[pager.waiting_count++] = pages[i];
+    else serve(pages[i]);
   }
 }
 
 static void *serve_faults(void *unused) {
   (void)unused;
-  struct pollfd polled[2] = {{.fd = pager.uffd, .events = POLLIN},
-                             {.fd = pager.stop_fd, .events = POLLIN}};
+  struct pollfd polled[3] = {{.fd = pager.with.uffd, .events = POLLIN},
+                             {.fd = pager.with.stop_fd, .events = POLLIN},
+                             {.fd = pager.with.retry_fd, .events = POLLIN}};
   for (;;) {
-    const int ready = poll(polled, 2, -1);
+    const int ready = poll(polled, 3, -1);
     if (ready < 0 && errno == EINTR) continue;
     must(ready > 0);
     if (polled[1].revents != 0) return NULL;
+    if (polled[2].revents != 0) serve_waiting();
     struct uffd_msg message;
-    const ssize_t got = read(pager.uffd, &message, sizeof message);
+    const ssize_t got = read(pager.with.uffd, &message, sizeof message);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     must(got == (ssize_t)sizeof message);
     if (message.event != UFFD_EVENT_PAGEFAULT) continue;
+    the_statistics.served++;
     serve((message.arg.pagefault.address - (uintptr_t)the_region.base) / PAGE_BYTES);
   }
 }
 
-/* Full mode when the kernel lets us; else faults from user mode only, which is all that we make. */
-static int open_uffd(void) {
-  int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
-  if (fd < 0) return -1;
-  struct uffdio_api api = {.api = UFFD_API, .features = 0};
-  if (ioctl(fd, UFFDIO_API, &api) == 0) return fd;
-  const int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-static int register_range(uint64_t start, uint64_t bytes) {
-  struct uffdio_register range = {
-      .range = {.start = (uintptr_t)the_region.base + start, .len = bytes},
-      .mode = UFFDIO_REGISTER_MODE_MISSING};
-  return ioctl(pager.uffd, UFFDIO_REGISTER, &range);
-}
-
-/* The journal may be read through O_DIRECT, or (a file system without it) through the page cache. */
-static int open_journal(const char *path) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
-  return fd >= 0 || errno != EINVAL ? fd : open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/*
- * startPager(path, journalBase, characterClassWord, charactersStart, charactersEnd, ranges)
- * ranges: Float64Array of (start, bytes) pairs of the region to serve; all in bytes.
- */
-static napi_value start(napi_env env, napi_callback_info info) {
-  napi_value argv[6];
-  char path[4096];
-  double base = 0, class_word = 0, first = 0, end = 0, *ranges = NULL;
-  size_t range_words = 0;
-  napi_typedarray_type type;
-  if (!arguments(env, info, 6, argv) || !string_argument(env, argv[0], path, sizeof path) ||
-      !number_argument(env, argv[1], &base) || !number_argument(env, argv[2], &class_word) ||
-      !number_argument(env, argv[3], &first) || !number_argument(env, argv[4], &end) ||
-      !checked(env, napi_get_typedarray_info(env, argv[5], &type, &range_words, (void **)&ranges,
-                                             NULL, NULL)))
-    return NULL;
-  if (the_region.base == NULL || pager.running || type != napi_float64_array)
-    return throw_errno(env, EINVAL, "Bug: pager started twice or without a region");
+int pager_run(const struct pager_start *start) {
   memset(&pager, 0, sizeof pager);
-  pager.journal_fd = open_journal(path);
-  if (pager.journal_fd < 0) return throw_errno(env, errno, "Cannot open the journal for paging");
-  pager.journal_base = (uint64_t)base;
-  pager.character_class_word = (uint32_t)(int32_t)class_word;
-  pager.characters_first = (uint64_t)first / PAGE_BYTES;
-  pager.characters_end = (uint64_t)end / PAGE_BYTES;
+  memset(&the_statistics, 0, sizeof the_statistics);
+  the_statistics.resident_max = UINT64_MAX;
+  pager.with = *start;
   pager.control = (uint32_t *)the_region.base;
-  pager.next_expected = UINT64_MAX;
-  pager.window = 1;
+  for (size_t i = 0; i < STREAMS; i++) pager.streams[i].next = UINT64_MAX;
   __atomic_store_n(&pager.control[CONTROL_INTERRUPT], 0, __ATOMIC_SEQ_CST);
-  if (posix_memalign((void **)&pager.buffer, PAGE_BYTES, WINDOW_PAGES * PAGE_BYTES) != 0)
-    return throw_errno(env, ENOMEM, "Cannot allocate the pager's buffer");
-  pager.stop_fd = eventfd(0, EFD_CLOEXEC);
-  if (pager.stop_fd < 0) return throw_errno(env, errno, "Cannot make the pager's stop event");
-  pager.uffd = open_uffd();
-  if (pager.uffd < 0)
-    return throw_errno(env, errno,
-                       "Cannot start the pager: this kernel gives no userfaultfd (wanted Linux 5.11 "
-                       "or later with CONFIG_USERFAULTFD, and no sandbox that forbids it)");
-  for (size_t i = 0; i + 1 < range_words; i += 2)
-    if (register_range((uint64_t)ranges[i], (uint64_t)ranges[i + 1]) != 0)
-      return throw_errno(env, errno, "Cannot register the region with userfaultfd");
+  const size_t bytes = READ_PAGES_MAX * PAGE_BYTES;
+  if (posix_memalign((void **)&pager.job.bytes, PAGE_BYTES, bytes) != 0) return ENOMEM;
   /* Signals are for the JavaScript threads. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  const int error = pthread_create(&pager.thread, NULL, serve_faults, NULL);
+  int error = ahead_start(&start->files);
+  if (error == 0) error = pthread_create(&pager.thread, NULL, serve_faults, NULL);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error != 0) return throw_errno(env, error, "Cannot start the pager's thread");
-  pager.running = true;
-  return NULL;
+  return error;
 }
 
-/* stopPager(): only when no thread can touch the region any more. */
-static napi_value stop(napi_env env, napi_callback_info info) {
-  (void)info;
-  if (!pager.running) return NULL;
+int pager_join(void) {
   const uint64_t one = 1;
-  if (write(pager.stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
-    return throw_errno(env, errno, "Cannot stop the pager");
+  if (write(pager.with.stop_fd, &one, sizeof one) != (ssize_t)sizeof one) return errno;
   const int error = pthread_join(pager.thread, NULL);
-  if (error != 0) return throw_errno(env, error, "Cannot join the pager's thread");
-  pager.running = false;
-  if (close(pager.uffd) != 0 || close(pager.stop_fd) != 0 || close(pager.journal_fd) != 0)
-    return throw_errno(env, errno, "Cannot close the pager's descriptors");
-  free(pager.buffer);
-  return NULL;
-}
-
-/* pagerStatistics(): Float64Array [faults served, pages read, pages unreadable]. */
-static napi_value statistics(napi_env env, napi_callback_info info) {
-  (void)info;
-  napi_value buffer = NULL, array = NULL;
-  double *numbers = NULL;
-  if (!checked(env, napi_create_arraybuffer(env, 3 * sizeof(double), (void **)&numbers, &buffer)))
-    return NULL;
-  numbers[0] = (double)pager.served;
-  numbers[1] = (double)pager.read_pages;
-  numbers[2] = (double)pager.failed;
-  if (!checked(env, napi_create_typedarray(env, napi_float64_array, 3, buffer, 0, &array)))
-    return NULL;
-  return array;
-}
-
-void register_pager(napi_env env, napi_value exports) {
-  export_function(env, exports, "startPager", start);
-  export_function(env, exports, "stopPager", stop);
-  export_function(env, exports, "pagerStatistics", statistics);
+  if (error != 0) return error;
+  ahead_stop();
+  free(pager.job.bytes);
+  return 0;
 }

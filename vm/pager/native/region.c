@@ -21,11 +21,13 @@ static napi_value reserve(napi_env env, napi_callback_info info) {
     return throw_errno(env, EEXIST, "Cannot reserve the region again with another size");
   }
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  const size_t map_bytes = (size_t)bytes / PAGE_BYTES * sizeof(uint64_t);
+  const size_t pages = (size_t)bytes / PAGE_BYTES;
   void *base = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (base == MAP_FAILED) return throw_errno(env, errno, "Cannot reserve the memory region");
-  void *map = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  void *map = mmap(NULL, pages * sizeof(uint64_t), PROT_READ | PROT_WRITE, flags, -1, 0);
   if (map == MAP_FAILED) return throw_errno(env, errno, "Cannot reserve the page map");
+  void *states = mmap(NULL, pages * sizeof(uint16_t), PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (states == MAP_FAILED) return throw_errno(env, errno, "Cannot reserve the page states");
   if (madvise(base, (size_t)bytes, MADV_DONTFORK) != 0)
     return throw_errno(env, errno, "Cannot keep the memory region out of child processes");
   /* The pager copies single pages; a huge page behind its back would make clean pages unevictable. */
@@ -33,8 +35,9 @@ static napi_value reserve(napi_env env, napi_callback_info info) {
     return throw_errno(env, errno, "Cannot keep the memory region in small pages");
   the_region.base = base;
   the_region.bytes = (size_t)bytes;
+  the_region.pages = pages;
   the_region.map = map;
-  the_region.map_bytes = map_bytes;
+  the_region.states = states;
   return NULL;
 }
 
@@ -61,16 +64,40 @@ static napi_value view(napi_env env, napi_callback_info info) {
 static napi_value map_view(napi_env env, napi_callback_info info) {
   (void)info;
   if (the_region.map == NULL) return throw_errno(env, EINVAL, "Bug: map of no region");
-  return external(env, the_region.map, the_region.map_bytes);
+  return external(env, the_region.map, the_region.pages * sizeof(uint64_t));
 }
 
-/* resetRegion(): drops every resident page and every map entry, for starting on another generation. */
+/* statesView(): the states of the pages as an ArrayBuffer, 16 bits each. */
+static napi_value states_view(napi_env env, napi_callback_info info) {
+  (void)info;
+  if (the_region.states == NULL) return throw_errno(env, EINVAL, "Bug: states of no region");
+  return external(env, the_region.states, the_region.pages * sizeof(uint16_t));
+}
+
+/*
+ * resetRegion(): drops every resident page and what is known of it, for starting on another
+ * generation. Only while no thread can touch the region.
+ */
 static napi_value reset_region(napi_env env, napi_callback_info info) {
   (void)info;
   if (the_region.base == NULL) return throw_errno(env, EINVAL, "Bug: reset of no region");
   if (madvise(the_region.base, the_region.bytes, MADV_DONTNEED) != 0 ||
-      madvise(the_region.map, the_region.map_bytes, MADV_DONTNEED) != 0)
+      madvise(the_region.map, the_region.pages * sizeof(uint64_t), MADV_DONTNEED) != 0 ||
+      madvise(the_region.states, the_region.pages * sizeof(uint16_t), MADV_DONTNEED) != 0)
     return throw_errno(env, errno, "Cannot drop the pages of the region");
+  __atomic_store_n(&the_statistics.resident, 0, __ATOMIC_SEQ_CST);
+  return NULL;
+}
+
+/*
+ * guardRegion(): makes every touch of the region behind its control page fatal. Only tests call it:
+ * what the pager waits for must run under it.
+ */
+static napi_value guard_region(napi_env env, napi_callback_info info) {
+  (void)info;
+  if (the_region.base == NULL) return throw_errno(env, EINVAL, "Bug: guard of no region");
+  if (mprotect(the_region.base + PAGE_BYTES, the_region.bytes - PAGE_BYTES, PROT_NONE) != 0)
+    return throw_errno(env, errno, "Cannot guard the region");
   return NULL;
 }
 
@@ -101,6 +128,8 @@ void register_region(napi_env env, napi_value exports) {
   export_function(env, exports, "reserve", reserve);
   export_function(env, exports, "view", view);
   export_function(env, exports, "mapView", map_view);
+  export_function(env, exports, "statesView", states_view);
   export_function(env, exports, "resetRegion", reset_region);
+  export_function(env, exports, "guardRegion", guard_region);
   export_function(env, exports, "alignedBuffer", aligned_buffer);
 }
