@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBoard } from './lib/board.ts';
 import { hashTree, listFiles, pathExists, sha256 } from './lib/files.ts';
-import { readLock } from './lib/lock.ts';
+import { readLock, withStandIns } from './lib/lock.ts';
 import type { BuildContext } from './lib/package.ts';
 import { checkoutDir } from './lib/paths.ts';
 import type { Progress } from './lib/progress.ts';
@@ -62,13 +62,14 @@ export async function buildImage(options: PipelineOptions): Promise<string> {
 async function openContext(options: PipelineOptions): Promise<BuildContext> {
   const sourceRoot = options.sourceRoot ?? checkoutDir;
   const packageJson = await readFile(join(checkoutDir, 'package.json'), 'utf8');
+  const pinned = await readLock(join(checkoutDir, 'build', 'lock.json'));
   return {
     cache: options.cache,
     stepsDir: options.stepsDir ?? join(options.cache, 'steps'),
     progress: options.progress,
     sourceRoot,
     board: await readBoard(options.board),
-    lock: await readLock(join(checkoutDir, 'build', 'lock.json')),
+    lock: await withStandIns(options.cache, pinned, options.progress),
     version: (JSON.parse(packageJson) as { version: string }).version,
     ownSources: await describeOwnSources(sourceRoot, options.board),
     tools: new Map(),

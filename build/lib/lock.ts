@@ -4,6 +4,11 @@
  * mirrors offer and writes the file anew.
  *
  * Fetched files lie in the cache under their hash, so they are fetched once per machine.
+ *
+ * Debian's mirrors keep only the newest version of a package. When a pinned one has vanished, a
+ * checkout must build all the same: the newest of the suite takes its place (apt proves it against
+ * the suite's signature), is named in the manifest beside the version pinned, and stays the same on
+ * this machine until the lock names another.
  */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,6 +27,8 @@ export interface LockedSource {
   sizeBytes: number;
   /** Empty only in a lock that `--relock` has yet to fill. */
   sha256: string;
+  /** The version build/lock.json pins, when this one stands in for it. Never in the file. */
+  pinnedVersion?: string;
 }
 
 export interface Lock {
@@ -47,6 +54,59 @@ export function lockedSource(lock: Lock, name: string): LockedSource {
     'LOCK_INVALID',
     `Cannot fetch ${name}: build/lock.json does not pin it; run npm run image -- --relock`,
   );
+}
+
+/** Answers the lock with stand-ins for what the mirrors no longer have; see above. */
+export async function withStandIns(cache: string, lock: Lock, progress: Progress): Promise<Lock> {
+  const sources: LockedSource[] = [];
+  for (const source of lock.sources) {
+    sources.push((await standIn(cache, lock.suite, source, progress)) ?? source);
+  }
+  return { ...lock, sources };
+}
+
+/** What takes the place of a source that has vanished; null when it is here or can be fetched. */
+async function standIn(
+  cache: string,
+  suite: string,
+  source: LockedSource,
+  progress: Progress,
+): Promise<LockedSource | null> {
+  if (source.kind !== 'debian' || source.sha256 === '') return null;
+  const place = join(cache, 'downloads', `${source.sha256}-${source.name}`);
+  if (await pathExists(place)) return null;
+  const note = `${place}.stand-in`;
+  if (await pathExists(note)) {
+    return { ...source, ...(JSON.parse(await readFile(note, 'utf8')) as Partial<LockedSource>) };
+  }
+  const configuration = await targetConfiguration(cache, suite);
+  await updateLists(configuration, { force: false });
+  if (await offersVersion(configuration, source.name, source.version)) return null;
+  await updateLists(configuration, { force: true });
+  if (await offersVersion(configuration, source.name, source.version)) return null;
+  const version = await candidateVersion(configuration, source.name);
+  if (version === null) return null; // Fetching it will say so.
+  const fetched = await fetchVersion(cache, suite, { ...source, version });
+  const found = { ...fetched, version, pinnedVersion: source.version };
+  await writeFileAtomic(note, JSON.stringify(found));
+  progress.note(
+    `${source.name}: the mirrors no longer have ${source.version}, which build/lock.json pins; ` +
+      `taking ${version} (npm run image -- --relock pins it)`,
+  );
+  return { ...source, ...found };
+}
+
+/** Fetches a version into the cache; its hash and size. */
+async function fetchVersion(
+  cache: string,
+  suite: string,
+  source: LockedSource,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  const { file, sha256, work } = await download(cache, suite, source);
+  const sizeBytes = (await stat(file)).size;
+  await rename(file, join(cache, 'downloads', `${sha256}-${source.name}`));
+  await rm(work, { recursive: true, force: true });
+  return { sha256, sizeBytes };
 }
 
 /** Answers the path of a pinned source's file, fetching it when this machine has not seen it. */
@@ -103,12 +163,9 @@ export async function relock(
       sources.push(old);
       continue;
     }
-    const { file, sha256, work } = await download(cache, lock.suite, { ...old, version });
-    const sizeBytes = (await stat(file)).size;
-    await rename(file, join(cache, 'downloads', `${sha256}-${old.name}`));
-    await rm(work, { recursive: true, force: true });
+    const fetched = await fetchVersion(cache, lock.suite, { ...old, version });
     progress.note(`${old.name}: ${old.version || 'not pinned'} -> ${version}`);
-    sources.push({ ...old, version, sizeBytes, sha256 });
+    sources.push({ ...old, version, ...fetched });
   }
   const fresh = { suite: lock.suite, sources };
   await writeFileAtomic(path, `${JSON.stringify(fresh, null, 2)}\n`);

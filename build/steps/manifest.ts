@@ -39,8 +39,9 @@ export async function writeManifest(
     outputs.push(await output(`slot ${file}`, join(slot, file)));
   }
   const fetched = [...context.sources].map((name) => {
-    const { kind, version, sha256, sizeBytes, licence } = lockedSource(lock, name);
-    return { name, origin: kind, version, sha256, sizeBytes, licence };
+    const { kind, version, pinnedVersion, sha256, sizeBytes, licence } = lockedSource(lock, name);
+    const instead = pinnedVersion === undefined ? {} : { pinnedVersion };
+    return { name, origin: kind, version, ...instead, sha256, sizeBytes, licence };
   });
   const own = {
     name: 'palimpsest',
