@@ -1,5 +1,5 @@
 /** What the journal takes and gives: plain values, no behaviour. */
-import type { GenerationKind, Origin } from './record.ts';
+import type { GenerationKind, Origin, Totals } from './record.ts';
 
 export interface OpenOptions {
   write: boolean;
@@ -38,6 +38,10 @@ export interface Generation {
   changes: number;
   /** What it is a copy of, when it was imported. */
   origin: Origin | null;
+  /** What the medium was put to since the journal was made, up to this commit. */
+  totals: Totals;
+  /** The slowest flush since the commit before, in microseconds. */
+  slowestFlushMicros: number;
   meta: Uint8Array;
 }
 
@@ -54,8 +58,8 @@ export interface Batch {
   journalMs: number;
   label?: string | null;
   kind?: GenerationKind;
-  /** The generation it is made from; default: the head. */
-  parent?: number;
+  /** The generation whose pages it begins with; null = none; default: the head. */
+  over?: number | null;
   /** For imports: what it is a copy of. */
   origin?: Origin;
   /** Up to 256 bytes of the caller's, kept in the record. */

@@ -186,6 +186,8 @@ export class Generations {
       verified: marks.verified,
       changes: record.changesEnd,
       origin: record.origin,
+      totals: record.totals,
+      slowestFlushMicros: record.slowestFlushMicros,
       meta: record.meta.slice(),
     };
   }

@@ -14,6 +14,7 @@ import { viewOf } from '../base/bytes.ts';
 import { BlockReader, type Pointer } from './block-reader.ts';
 import type { DamageListener } from './change-log.ts';
 import { type ChangeRecord, fitsBody, pageOf, writeChangeBody } from './changes.ts';
+import { type PageDifference, pageDifferences } from './diff.ts';
 import {
   addressOf,
   changeNumber,
@@ -37,7 +38,6 @@ import {
   recordOverhead,
   type TableState,
   TREE,
-  TREE_SPAN,
   writeRecord,
 } from './record.ts';
 import { type Recovered, recover, recoverWithoutSuperblock } from './recovery.ts';
@@ -48,7 +48,7 @@ import { appendPage, StagedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 import { type TableSnapshot, tableSnapshot } from './table-reader.ts';
-import { deltaKey, foldBlocksMax, foldTables, pageKey } from './tables.ts';
+import { deltaKey, emptyTables, foldBlocksMax, foldTables, pageKey, takePages } from './tables.ts';
 import { Unversioned } from './unversioned.ts';
 import { type VacuumStep, vacuumSteps } from './vacuum.ts';
 import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.ts';
@@ -122,7 +122,12 @@ export class Journal {
 
   /** The journal's identity, 32 hexadecimal digits; zeros until a blank journal is first opened. */
   get id(): string {
-    return Array.from(this.#id, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return nameOf(this.#id);
+  }
+
+  /** The same, 16 bytes. */
+  get idBytes(): Uint8Array {
+    return this.#id.slice();
   }
 
   /** The newest generation. */
@@ -153,10 +158,14 @@ export class Journal {
     const staged = this.#staged;
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
     const keys = [...staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
+    if (batch.over) {
+      const { delta } = this.#view.required(batch.over, action).record.state;
+      for (const key of delta.keys()) keys.push(key);
+    }
     const { commit: reserve } = this.#reserves;
     this.#makeRoom({ action, blocks: pages.length, keys, reserve }, batch.journalMs);
     return this.#writing(action, () => {
-      const state = this.#view.nextState();
+      const state = this.#stateOver(batch.over);
       const before = writer.bytesWritten - staged.bytes;
       writer.mount();
       for (const { page, bytes } of pages) staged.add(page, appendPage(writer, page, bytes));
@@ -164,7 +173,7 @@ export class Journal {
       writer.totals.pages += staged.pages.size;
       const generation = this.#appendRecord(state, before, {
         generation: this.#view.head.record.generation + 1,
-        parent: batch.parent ?? this.#view.head.record.generation,
+        parent: batch.over ?? this.#view.head.record.generation,
         wallMs: batch.wallMs,
         journalMs: batch.journalMs,
         kind: batch.kind ?? 'checkpoint',
@@ -235,26 +244,13 @@ export class Journal {
     const writer = this.#begin(action);
     const target = this.#view.load(number);
     if (!target) throw noGeneration(action, number);
-    const heap = [TREE.objects, TREE.farBodies] as readonly number[];
     const keys = [...target.record.state.delta.keys()];
     this.#ensureRoom({ action, blocks: 0, keys, reserve: this.#reserves.recovery });
     this.unstage();
     return this.#writing(action, () => {
-      const state = this.#view.nextState();
       const before = writer.bytesWritten;
-      for (const key of state.delta.keys()) {
-        if (heap.includes(treeOfKey(key))) state.delta.delete(key);
-      }
-      for (const [key, pointer] of target.record.state.delta) {
-        if (heap.includes(treeOfKey(key))) state.delta.set(key, pointer);
-      }
-      for (const tree of heap) {
-        const root = target.record.state.roots.get(tree);
-        if (root) state.roots.set(tree, root);
-      }
-      this.#alsoLive.push(target.record.state);
       writer.mount();
-      return this.#appendRecord(state, before, {
+      return this.#appendRecord(this.#stateOver(number), before, {
         generation: this.#view.head.record.generation + 1,
         parent: number,
         wallMs: now.wallMs,
@@ -264,9 +260,20 @@ export class Journal {
         pages: 0,
         label: null,
         meta: target.record.meta,
-        origin: null,
+        origin: target.record.origin,
       });
     });
+  }
+
+  /** Tables of a new generation whose pages are those of the head, of another, or none (null). */
+  #stateOver(over: number | null | undefined): TableState {
+    const state = this.#view.nextState();
+    if (over === undefined) return state;
+    const target =
+      over === null ? emptyTables() : this.#view.required(over, 'use a generation').record.state;
+    takePages(state, target);
+    this.#alsoLive.push(target);
+    return state;
   }
 
   /** Takes the newest step back: a rollback to the generation before the head. */
@@ -408,6 +415,13 @@ export class Journal {
    */
   readPage(generation: Generation | number, page: number, into: Uint8Array): boolean {
     return this.#view.readPage(generation, page, into);
+  }
+
+  /** The pages in which generation `after` differs from `before`; null = from nothing at all. */
+  differences(before: number | null, after: number): Iterable<PageDifference> {
+    const action = 'compare generations';
+    const one = before === null ? emptyTables() : this.#view.required(before, action).record.state;
+    return pageDifferences(this.#reader, one, this.#view.required(after, action).record.state);
   }
 
   /** Where the pages of a generation lie in the storage (spaces 0 and 1, ascending). */
@@ -702,8 +716,9 @@ export class Journal {
   }
 }
 
-function treeOfKey(key: number): number {
-  return Math.floor(key / TREE_SPAN);
+/** A journal id as people see it: 32 hexadecimal digits. */
+export function nameOf(id: Uint8Array): string {
+  return Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** The pages ascending, each checked. */

@@ -341,6 +341,7 @@ class ChainReader {
         const found = this.#proved(unit) ? this.#headFrom(unit, index, notices) : null;
         if (found) {
           if (hasGap(units.slice(0, at + 1))) notices.push('part of the log is damaged');
+          if (rejected > 0) notices.push(tornNotice(rejected));
           return found;
         }
         rejected++;
@@ -354,7 +355,7 @@ class ChainReader {
         const unit = this.#pointAt(address, segment.header.previousPointChecksum);
         return unit && this.#headFrom(unit, -1, notices);
       }
-      if (rejected > 0) notices.push(`${rejected} torn commits behind the last whole one`);
+      if (rejected > 0) notices.push(tornNotice(rejected));
       rejected = 0;
     }
     return null;
@@ -495,6 +496,11 @@ function parses(record: CommitRecord): boolean {
   } catch {
     return false;
   }
+}
+
+/** What was being written when the power went looks the same as what rotted there. */
+function tornNotice(count: number): string {
+  return `${count} torn or damaged commits behind the last whole one`;
 }
 
 /** Whether the units do not follow each other without a break from slot 1 on. */

@@ -30,14 +30,10 @@ export function salvage(from: Journal, to: Journal, progress?: SalvageProgress):
       report.lost.push(`generation ${generation.number}: ${error.message}`);
     }
   }
-  try {
-    for (const { record } of from.changes()) {
-      to.appendChange(record);
-      report.changes++;
-    }
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.code === 'JOURNAL_FULL') throw error;
-    report.lost.push(`change log: ${error.message}`);
+  const lost = (error: StoreError): void => void report.lost.push(`change log: ${error.message}`);
+  for (const { record } of from.changes(0, lost)) {
+    to.appendChange(record);
+    report.changes++;
   }
   return report;
 }

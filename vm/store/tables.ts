@@ -37,6 +37,14 @@ export function copyTables(state: TableState): TableState {
   return { roots: new Map(state.roots), delta: new Map(state.delta) };
 }
 
+/** Makes the pages of `state` (spaces 0 and 1) those of `from`; its other tables stay. */
+export function takePages(state: TableState, from: TableState): void {
+  const pages = (key: number): boolean => key < (TREE.farBodies + 1) * TREE_SPAN;
+  for (const key of state.delta.keys()) if (pages(key)) state.delta.delete(key);
+  for (const [key, pointer] of from.delta) if (pages(key)) state.delta.set(key, pointer);
+  for (const tree of [TREE.objects, TREE.farBodies]) state.roots.set(tree, rootOf(from, tree));
+}
+
 /** The root of a tree, empty when the record does not name it. */
 export function rootOf(state: TableState, tree: number): TreeRoot {
   return state.roots.get(tree) ?? emptyTree(tree);
