@@ -15,6 +15,7 @@ import { Machine } from './host/machine.ts';
 import { readSources, type SourceFile } from './host/source-files.ts';
 import { standardTerminal } from './host/terminal.ts';
 import { runTests } from './host/test-command.ts';
+import { UndeclaredNames } from './host/undeclared-names.ts';
 import { StoreError } from './store/store-error.ts';
 import type { SourcePiece } from './supervisor/chunks.ts';
 import { Console } from './supervisor/console.ts';
@@ -167,20 +168,30 @@ async function runAll(machine: Machine, work: Work, output: Output): Promise<num
   return (await runTests(machine, { patterns, junit, coverage, fill, write })) ? 0 : 1;
 }
 
+async function warnOf(undeclared: UndeclaredNames, machine: Machine): Promise<void> {
+  for (const sentence of await undeclared.sentences(machine.supervisor))
+    writeError(`${sentence}\n`);
+}
+
 /** Files in and evaluates; false when something failed. `print` tells what came of an expression. */
 async function load(
   machine: Machine,
   { sources, expressions }: Work,
   print: (outcome: Outcome) => boolean,
 ): Promise<boolean> {
+  const undeclared = new UndeclaredNames();
   for (const { name, pieces } of sources) {
-    const failure = await machine.supervisor.fileIn(pieces);
+    const failure = await machine.supervisor.fileIn(pieces, (piece, undeclaredName) =>
+      undeclared.add(name, piece, undeclaredName),
+    );
     if (failure === null) continue;
+    await warnOf(undeclared, machine);
     const { line, outcome } = locate(failure);
     process.stderr.write(`${name}:${line}: `);
     printOutcome(outcome);
     return false;
   }
+  if (print === printOutcome) await warnOf(undeclared, machine);
   for (const expression of expressions) {
     if (!print(await machine.supervisor.evaluate(expression))) return false;
   }

@@ -68,6 +68,98 @@ Integer >> legs [
 `,
 };
 
+/** A repository as Pharo 12 writes it: sources in a folder, a baseline, traits. */
+const REPOSITORY: Readonly<Record<string, string>> = {
+  '.project': "{\n\t'srcDirectory' : 'src'\n}",
+  'src/.properties': '{\n\t#format : #tonel\n}',
+  'src/BaselineOfBank/BaselineOfBank.class.st': `Class {
+	#name : 'BaselineOfBank',
+	#superclass : 'BaselineOf',
+	#category : 'BaselineOfBank',
+	#package : 'BaselineOfBank'
+}
+
+{ #category : 'baselines' }
+BaselineOfBank >> baseline: spec [
+
+	<baseline>
+	spec for: #common do: [
+		spec
+			package: 'A-Tests' with: [ spec requires: #( 'Core' ) ];
+			package: 'Core' ].
+	spec for: #gemstone do: [ spec package: 'Stone' ]
+]
+`,
+  'src/A-Tests/Audit.class.st': `Class {
+	#name : 'Audit',
+	#superclass : 'Object',
+	#classInstVars : [ 'first' ],
+	#category : 'A-Tests',
+	#package : 'A-Tests'
+}
+
+{ #category : 'class initialization' }
+Audit class >> initialize [
+
+	first := Account rate
+]
+
+{ #category : 'accessing' }
+Audit class >> first [
+
+	^ first
+]
+`,
+  'src/Core/Account.class.st': `"
+I am an account.
+"
+Class {
+	#name : 'Account',
+	#superclass : 'Object',
+	#traits : 'TNamed + (TOther - {#foo})',
+	#classTraits : 'TNamed classTrait + TOther classTrait',
+	#instVars : [
+		'balance',
+		'#limit => InstanceVariableSlot'
+	],
+	#classVars : [
+		'Rate'
+	],
+	#category : 'Core-Model',
+	#package : 'Core',
+	#tag : 'Model'
+}
+
+{ #category : 'class initialization' }
+Account class >> initialize [
+
+	Rate := 3
+]
+
+{ #category : 'accessing' }
+Account class >> rate [
+
+	^ Rate
+]
+`,
+  'src/Core/TNamed.trait.st': `Trait {\r\n\t#name : #TNamed,\r
+\t#instVars : [ 'name' ],\r\n\t#category : #Core\r\n}\r
+\r\n{ #category : #accessing }\r\nTNamed classSide >> named: aString [\r
+\t^ self new name: aString\r\n]\r
+\r\n{ #category : #accessing }\r\nTNamed >> name: aString [\r
+\tname := aString\r\n]\r\n`,
+  'src/Core/TOther.trait.st': `Trait { #name : #TOther, #category : #Core }
+
+{ #category : #x }
+TOther >> foo [ ^ Acount rate ]
+
+{ #category : #x }
+TOther >> printOn: aStream [ super printOn: aStream. aStream nextPutAll: ' named ' ,
+	name ]
+`,
+  'src/Stone/Nothing.class.st': 'Class { #name : #Nothing, #superclass : #GsObject }',
+};
+
 describe('filing in', () => {
   let dir = '';
 
@@ -76,6 +168,10 @@ describe('filing in', () => {
     for (const [name, text] of Object.entries(TONEL)) {
       await mkdir(join(dir, 'tonel', name, '..'), { recursive: true });
       await writeFile(join(dir, 'tonel', name), text);
+    }
+    for (const [name, text] of Object.entries(REPOSITORY)) {
+      await mkdir(join(dir, 'repository', name, '..'), { recursive: true });
+      await writeFile(join(dir, 'repository', name), text);
     }
   });
 
@@ -101,6 +197,38 @@ describe('filing in', () => {
     await program.kill();
     await using menu = await journal.start({ words: ['--recovery'], prompt: 'recovery> ' });
     expect(await menu.type('changes', 'recovery> ')).toMatch(/subclass: #Counter[\s\S]*finished/);
+  });
+
+  test('a repository: packages in the order of its baseline, traits, warnings with places', async () => {
+    const questions = ["Account named: 'x'", 'Account rate', 'Account category', 'Audit first'];
+    const repository = join(dir, 'repository');
+    const words = [repository, ...questions.flatMap((each) => ['--eval', each])];
+    const ended = await runHost(words);
+    expect(ended).toMatchObject({
+      status: 0,
+      output: "an Account named x\n3\n#'Core-Model'\n3\n",
+    });
+    const places = ended.errors.trim().split('\n');
+    expect(places).toEqual([
+      `${repository}/src/Core/TOther.trait.st:4: warning: "Acount" is undeclared; perhaps "Account"`,
+      `${repository}/src/Core/TOther.trait.st:8:2: warning: "name" is undeclared; perhaps "Date" or "TNamed" or "Time"`,
+    ]);
+  });
+
+  test('a name that a later file defines is no warning; a superclass must be there', async () => {
+    const early = await file(
+      'early.st',
+      "Object subclass: #Early!\n!Early methodsFor: 'x'!\na ^ Late! !",
+    );
+    const late = await file('late.st', 'Object subclass: #Late.');
+    expect(await runHost([early, late, '--eval', 'Early new a'])).toMatchObject({
+      output: 'Late\n',
+      errors: '',
+    });
+    const orphan = await file('orphan.st', '\nObjct subclass: #Orphan!');
+    expect((await runHost([orphan])).errors).toMatch(
+      /orphan.st:2: Cannot compile: .*undefined superclass "Objct" .*perhaps "Object"/,
+    );
   });
 
   test('a folder of Tonel packages, superclasses first, then initialize', async () => {

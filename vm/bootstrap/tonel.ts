@@ -132,6 +132,7 @@ class Reader {
       throw this.#wanted('#superclass (#nil for a root)', headerAt);
     }
     const names = (key: string): string[] => this.#names(header.get(key), key, headerAt);
+    const slots = (key: string): string[] => names(key).map(slotName);
     const tag = text(header.get('tag'));
     const packageName = text(header.get('package'));
     const category =
@@ -142,9 +143,9 @@ class Reader {
       name,
       superclass: superclass === 'nil' ? null : superclass,
       layout: text(header.get('type')) ?? text(header.get('layout')) ?? 'normal',
-      instVars: names('instVars'),
+      instVars: slots('instVars'),
       classVars: names('classVars'),
-      classInstVars: names('classInstVars'),
+      classInstVars: slots('classInstVars'),
       pools: names('pools'),
       traits: text(header.get('traits')),
       classTraits: text(header.get('classTraits')),
@@ -165,7 +166,9 @@ class Reader {
     const category = this.#peek() === '{' ? text(this.#map().get('category')) : null;
     this.#blanks();
     const start = this.#at;
-    const head = this.#match(/([\p{L}_][\p{L}\p{Nd}_]*)(\s+(?:class|classTrait))?\s*>>\s*/uy);
+    const head = this.#match(
+      /([\p{L}_][\p{L}\p{Nd}_]*)(\s+(?:class|classTrait|classSide))?\s*>>\s*/uy,
+    );
     if (head === null) throw this.#wanted('a method, such as "Foo >> bar ["');
     const parts = head.replace(/\s*>>\s*$/, '').split(/\s+/);
     if (parts[0] !== className) throw this.#wanted(`a method of ${className}`, start);
@@ -330,6 +333,11 @@ class Reader {
 
 function text(value: Value | undefined): string | null {
   return typeof value === 'string' ? value : null;
+}
+
+/** A slot may be written with its kind: '#cache => WeakSlot'. */
+function slotName(text: string): string {
+  return /^#?'?([\p{L}_][\p{L}\p{Nd}_]*)/u.exec(text)?.[1] ?? text;
 }
 
 /** A comment's own text: without the line breaks after the opening and before the closing quote. */

@@ -7,7 +7,7 @@
  * only the Scope it is given. Everything it can say no to is a CompileError.
  */
 import { analyze } from './analyze.ts';
-import { withDefinitions } from './definitions.ts';
+import { checkSuperclasses, withDefinitions } from './definitions.ts';
 import { generateMethod } from './generate.ts';
 import type { CompileOptions, DoItOptions, MethodSpec, Scope } from './method-spec.ts';
 import { parseDoIt, parseMethod } from './parser.ts';
@@ -41,7 +41,9 @@ export function compileMethod(
 
 /** Compiles statements into a method DoIt that answers the last one's value. */
 export function compileDoIt(source: string, scope: Scope, options: DoItOptions = {}): MethodSpec {
-  const method = withDefinitions(parseDoIt(source));
+  const parsed = parseDoIt(source);
+  checkSuperclasses(parsed, source, scope);
+  const method = withDefinitions(parsed);
   const analysis = analyze(method, {
     source,
     scope,

@@ -3,10 +3,12 @@
  * or a folder of Tonel packages (or one package), which is turned into the messages that define
  * classes, then methods, then `initialize` of the classes that have it.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { readTonel, type TonelClass, TonelError } from '../bootstrap/tonel.ts';
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { type TonelClass, TonelError } from '../bootstrap/tonel.ts';
+import { CompileError } from '../compiler/error.ts';
 import { doIt, readChunks, type SourcePiece, stringLiteral } from '../supervisor/chunks.ts';
+import { readRepository, readText, readUnit, type TonelUnit } from './tonel-repository.ts';
 
 export interface SourceFile {
   /** As it is told to a person. */
@@ -14,32 +16,31 @@ export interface SourceFile {
   readonly pieces: readonly SourcePiece[];
 }
 
-/** A Tonel class in a file. */
-interface Unit {
-  readonly name: string;
-  readonly definition: TonelClass;
-}
-
-const DEFINERS: Readonly<Record<string, string>> = {
-  normal: 'subclass',
-  FixedLayout: 'subclass',
-  PointerLayout: 'subclass',
-  variable: 'variableSubclass',
-  VariableLayout: 'variableSubclass',
-  bytes: 'variableByteSubclass',
-  ByteLayout: 'variableByteSubclass',
-  words: 'variableWordSubclass',
-  WordLayout: 'variableWordSubclass',
+/** What `layout:` is told for Tonel's names, new and old; named slots alone need no telling. */
+const LAYOUTS: Readonly<Record<string, string>> = {
+  normal: '',
+  FixedLayout: '',
+  PointerLayout: '',
+  EmptyLayout: '',
+  variable: 'VariableLayout',
+  bytes: 'ByteLayout',
+  doubleBytes: 'DoubleByteLayout',
+  words: 'WordLayout',
+  doubleWords: 'DoubleWordLayout',
+  weak: 'WeakLayout',
+  ephemeron: 'EphemeronLayout',
 };
 
 /** Reads a file or folder. Throws an Error with one sentence when it cannot be read. */
 export function readSources(path: string): SourceFile[] {
   try {
-    if (statSync(path).isDirectory()) return tonelSources(readFolder(path));
-    const text = readFileSync(path, 'utf8');
-    return isTonel(path) ? tonelSources([unitOf(path, text)].flat()) : [chunks(path, text)];
+    if (statSync(path).isDirectory()) return tonelSources(readRepository(path));
+    if (isTonel(path)) return tonelSources(readUnit(path));
+    return [{ name: path, pieces: readChunks(readText(path)) }];
   } catch (error) {
-    if (error instanceof TonelError) throw new Error(`Cannot file in: ${error.message}`);
+    if (error instanceof TonelError || error instanceof CompileError) {
+      throw new Error(`Cannot file in: ${error.message}`);
+    }
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
     const reasons: Record<string, string> = {
@@ -54,30 +55,11 @@ function isTonel(path: string): boolean {
   return /(\.class|\.extension|\.trait|^package)\.st$/.test(basename(path));
 }
 
-function chunks(path: string, text: string): SourceFile {
-  return { name: path, pieces: readChunks(text) };
-}
-
-/** The classes in a folder and the folders in it, in the order of their names. */
-function readFolder(path: string): Unit[] {
-  return readdirSync(path, { withFileTypes: true })
-    .sort((first, second) => (first.name < second.name ? -1 : 1))
-    .flatMap((entry) => {
-      const inner = join(path, entry.name);
-      if (entry.isDirectory()) return readFolder(inner);
-      return entry.name.endsWith('.st') ? unitOf(inner, readFileSync(inner, 'utf8')) : [];
-    });
-}
-
-function unitOf(path: string, text: string): Unit[] {
-  const unit = readTonel(text, path);
-  if (unit.kind === 'package') return [];
-  if (unit.kind === 'trait') throw new Error(`Cannot file in "${path}": traits are not built in`);
-  return [{ name: path, definition: unit }];
-}
-
-function tonelSources(units: readonly Unit[]): SourceFile[] {
-  const defined = superclassesFirst(units.filter(({ definition }) => definition.kind === 'class'));
+/** Classes and extensions in Tonel as pieces to evaluate. Throws when they inherit in a circle. */
+export function tonelSources(units: readonly TonelUnit[]): SourceFile[] {
+  const defined = definitionOrder(
+    units.filter(({ definition }) => definition.kind !== 'extension'),
+  );
   return [
     ...defined.map((unit) => ({ name: unit.name, pieces: definitionOf(unit) })),
     ...units.map(({ name, definition }) => ({ name, pieces: methodsOf(definition) })),
@@ -85,42 +67,72 @@ function tonelSources(units: readonly Unit[]): SourceFile[] {
   ].filter(({ pieces }) => pieces.length > 0);
 }
 
-function superclassesFirst(units: readonly Unit[]): Unit[] {
+/** Behind its superclass, its traits and its pools; otherwise in the order given. */
+function definitionOrder(units: readonly TonelUnit[]): TonelUnit[] {
   const byName = new Map(units.map((unit) => [unit.definition.name, unit]));
-  const sorted = new Set<Unit>();
-  for (const unit of units) {
-    const chain: Unit[] = [];
-    let each: Unit | undefined = unit;
-    while (each !== undefined && !sorted.has(each)) {
-      if (chain.includes(each))
-        throw new Error(`Cannot file in "${each.name}": the class inherits from itself`);
-      chain.push(each);
-      each = byName.get(each.definition.superclass ?? '');
+  const sorted = new Set<TonelUnit>();
+  const open = new Set<TonelUnit>();
+  const place = (unit: TonelUnit): void => {
+    if (sorted.has(unit)) return;
+    if (open.has(unit)) {
+      throw new Error(`Cannot file in "${unit.name}": the class inherits from itself`);
     }
-    for (const found of chain.reverse()) sorted.add(found);
-  }
+    open.add(unit);
+    for (const name of needsOf(unit.definition)) {
+      const needed = byName.get(name);
+      if (needed !== undefined) place(needed);
+    }
+    sorted.add(unit);
+  };
+  for (const unit of units) place(unit);
   return [...sorted];
 }
 
-function definitionOf({ name, definition }: Unit): SourcePiece[] {
-  const { layout, superclass } = definition;
-  const definer = DEFINERS[layout];
-  if (definer === undefined)
+function needsOf({ superclass, traits, classTraits, pools }: TonelClass): string[] {
+  const used = `${traits ?? ''} ${classTraits ?? ''}`.match(/(?<![#\w])[\p{L}_][\p{L}\p{Nd}_]*/gu);
+  return [superclass ?? '', ...(used ?? []), ...pools];
+}
+
+function definitionOf({ name, definition }: TonelUnit): SourcePiece[] {
+  const { kind, superclass, instVars, classVars, pools, traits, category, comment } = definition;
+  const layout = LAYOUTS[definition.layout] ?? definition.layout;
+  if (/^(compiledMethod|immediate|CompiledMethodLayout|ImmediateLayout)$/.test(layout))
     throw new Error(`Cannot file in "${name}": a class of layout "${layout}" is the VM's own`);
-  const names = (list: readonly string[]): string => stringLiteral(list.join(' '));
   const className = definition.name;
-  const { instVars, classVars, pools, classInstVars, category, comment } = definition;
-  const head = `${superclass ?? 'nil'} ${definer}: #${className} instanceVariableNames: ${names(instVars)} `;
-  const tail =
-    superclass === null
-      ? `classVariableNames: ${names(classVars)} package: ${stringLiteral(category)}`
-      : `classVariableNames: ${names(classVars)} poolDictionaries: ${names(pools)} ` +
-        `category: ${stringLiteral(category)}`;
-  const pieces = [doIt(head + tail, 1)];
-  if (classInstVars.length > 0)
-    pieces.push(doIt(`${className} class instanceVariableNames: ${names(classInstVars)}`, 1));
+  const parts = [
+    ...listPart('slots', instVars, symbol),
+    ...listPart('sharedVariables', classVars, symbol),
+    ...listPart('sharedPools', pools, symbol),
+    ...(traits === null ? [] : [`traits: ${traits}`]),
+    ...(layout === '' ? [] : [`layout: ${layout}`]),
+    `package: ${stringLiteral(category)}`,
+  ];
+  const head = `${kind === 'trait' ? 'Trait' : (superclass ?? 'nil')} << ${symbol(className)}`;
+  const pieces = [doIt(`${head} ${parts.join('; ')}`, 1), ...classSideOf(definition)];
   if (comment !== '') pieces.push(doIt(`${className} comment: ${stringLiteral(comment)}`, 1));
   return pieces;
+}
+
+function classSideOf({ name, classInstVars, classTraits }: TonelClass): SourcePiece[] {
+  const pieces: SourcePiece[] = [];
+  if (classTraits !== null) pieces.push(doIt(`${name} class uses: ${classTraits}`, 1));
+  if (classInstVars.length > 0) {
+    const names = stringLiteral(classInstVars.join(' '));
+    pieces.push(doIt(`${name} class instanceVariableNames: ${names}`, 1));
+  }
+  return pieces;
+}
+
+function symbol(name: string): string {
+  return /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name) ? `#${name}` : `#${stringLiteral(name)}`;
+}
+
+function listPart(
+  keyword: string,
+  names: readonly string[],
+  print: (name: string) => string,
+): string[] {
+  return names.length === 0 ? [] : [`${keyword}: { ${names.map(print).join('. ')} }`];
 }
 
 function methodsOf(definition: TonelClass): SourcePiece[] {
@@ -134,7 +146,8 @@ function methodsOf(definition: TonelClass): SourcePiece[] {
 }
 
 function initializationOf(definition: TonelClass): SourcePiece[] {
+  if (definition.kind === 'trait') return [];
   return definition.methods
-    .filter(({ isMeta, source }) => isMeta && /^initialize\s/.test(source))
+    .filter(({ isMeta, source }) => isMeta && /^initialize(?![\p{L}\p{Nd}_:])/u.test(source))
     .map(({ className, line }) => doIt(`${className} initialize`, line));
 }

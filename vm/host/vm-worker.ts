@@ -350,6 +350,8 @@ class VmThread {
         wakeUp();
         return 0; // Replaced by #commitForProcess before the process goes on.
       },
+      undeclared: ({ name, message, line, column }) =>
+        this.#post({ kind: 'undeclared', name: { name, message, line, column, inMethod: true } }),
       shutdown: (kind) => {
         this.#shutdownWanted = kind === 'poweroff' ? 'poweroff' : 'restart';
         wakeUp();

@@ -103,6 +103,8 @@ export interface InterpreterHost {
   unhandledError(process: number, context: number, description: string): void;
   /** Makes a generation; answers its number when durable. Called with the stack unwound. */
   commit?(): number;
+  /** A method that was compiled uses a name that is not declared. */
+  undeclared?(warning: { name: string; message: string; line: number; column: number }): void;
   shutdown?(kind: 'reboot' | 'poweroff'): void;
   random?(bytes: number): Uint8Array;
   timeZoneOffsetSeconds?(): number;

@@ -4,7 +4,7 @@
  * Array of what is wrong and where, so that the image can show it in the text.
  */
 import { CompileError, compileDoIt, compileMethod } from '../compiler/compiler.ts';
-import type { MethodSpec } from '../compiler/method-spec.ts';
+import type { CompileWarning, MethodSpec } from '../compiler/method-spec.ts';
 import {
   PRIM_ERROR,
   type Primitive,
@@ -32,14 +32,15 @@ const WORDS_PER_CHARACTER = 64;
 const WORDS_LEFT_MIN = 64 * 1024;
 
 /**
- * primitiveCompile(source, class or nil, #method or #doIt): a CompiledMethod, or an Array of the
- * message, position (1-based), line and column of the mistake.
+ * primitiveCompile(source, class or nil, #method, #doIt or #again): a CompiledMethod, or an Array
+ * of the message, position (1-based), line and column of the mistake. #again is a method that was
+ * compiled before: nothing new is to be said about its names.
  */
 export const compile: Primitive = ofOperands(3, (vm, source, classOop, kind) => {
   const { memory } = vm;
   if (!isString(vm, source) || !isSymbol(vm, kind)) return fail(vm, PRIM_ERROR.badArgument);
-  const isDoIt = memory.stringValue(kind) === 'doIt';
-  if (!isDoIt && memory.stringValue(kind) !== 'method') return fail(vm, PRIM_ERROR.badArgument);
+  const what = memory.stringValue(kind);
+  if (!/^(method|doIt|again)$/.test(what)) return fail(vm, PRIM_ERROR.badArgument);
   if (classOop !== memory.nil && instanceShape(vm, classOop) < 0) {
     return fail(vm, PRIM_ERROR.badArgument);
   }
@@ -48,7 +49,7 @@ export const compile: Primitive = ofOperands(3, (vm, source, classOop, kind) => 
   if (oldWordsLeft(vm) < text.length * WORDS_PER_CHARACTER + WORDS_LEFT_MIN) {
     return fail(vm, PRIM_ERROR.noMemory);
   }
-  const spec = specOf(vm, text, classOop, isDoIt);
+  const spec = specOf(vm, text, classOop, what);
   if (spec instanceof CompileError) return mistake(vm, spec);
   return installMethod(memory, spec, {
     classOop,
@@ -63,11 +64,16 @@ function specOf(
   vm: PrimitiveContext,
   text: string,
   classOop: Oop,
-  isDoIt: boolean,
+  kind: string,
 ): MethodSpec | CompileError {
   const scope = imageScope(vm.memory, classOop);
   try {
-    return isDoIt ? compileDoIt(text, scope) : compileMethod(text, scope);
+    const onWarning = (warning: CompileWarning): void => {
+      if (warning.kind === 'undeclared' && kind !== 'again') vm.host.undeclared?.(warning);
+    };
+    return kind === 'doIt'
+      ? compileDoIt(text, scope, { onWarning })
+      : compileMethod(text, scope, { onWarning });
   } catch (error) {
     if (error instanceof CompileError) return error;
     throw error;

@@ -212,7 +212,13 @@ export class Evaluator {
 
   #compile(source: string): Oop {
     const classOop = this.#memory.classOf(this.#memory.nil);
-    const spec = compileDoIt(source, imageScope(this.#memory, classOop));
+    const spec = compileDoIt(source, imageScope(this.#memory, classOop), {
+      onWarning: ({ kind, name, message, line, column }) => {
+        if (kind !== 'undeclared') return;
+        const undeclared = { name, message, line, column, inMethod: false };
+        this.#host.post({ kind: 'undeclared', name: undeclared });
+      },
+    });
     return installMethod(this.#memory, spec, {
       classOop,
       selector: spec.selector,

@@ -21,6 +21,17 @@ export interface FrameLine {
   readonly line: number | null;
 }
 
+/** A name that source uses and nobody has declared yet. */
+export interface UndeclaredName {
+  readonly name: string;
+  readonly message: string;
+  /** In the source that was compiled, from 1. */
+  readonly line: number;
+  readonly column: number;
+  /** Whether that source is a method's, compiled by the evaluation. */
+  readonly inMethod: boolean;
+}
+
 export type DebugCommand =
   | { readonly name: 'resume'; readonly source: string | null }
   | { readonly name: 'return'; readonly frame: number; readonly source: string | null }
@@ -64,6 +75,7 @@ export type FromVm =
       readonly frames: readonly FrameLine[];
       readonly ticket: number;
     }
+  | { readonly kind: 'undeclared'; readonly name: UndeclaredName }
   | { readonly kind: 'report'; readonly id: number; readonly lines: readonly string[] }
   | { readonly kind: 'shutdown'; readonly how: 'restart' | 'poweroff'; readonly ticket: number }
   | { readonly kind: 'label'; readonly generation: number; readonly label: string }

@@ -20,6 +20,7 @@ import type {
   FromVm,
   GenerationLine,
   ToVm,
+  UndeclaredName,
 } from './messages.ts';
 import { RecoveryMenu } from './recovery-menu.ts';
 import type { StoreClient } from './store-client.ts';
@@ -102,6 +103,8 @@ export class Supervisor {
   #tickets = new Map<number, (failure: string | null) => void>();
   #settledTicket = 0;
   #nextId = 1;
+  /** Who hears of undeclared names; otherwise the person at the console. */
+  #onUndeclared: ((name: UndeclaredName) => void) | null = null;
   #timers: NodeJS.Timeout[] = [];
   readonly #ladder: Ladder;
   readonly #watch = new HeapWatch();
@@ -226,10 +229,12 @@ export class Supervisor {
 
   /**
    * Evaluates pieces of a source file in order, up to the first that fails; what they did is
-   * durable on return. Answers that piece with its outcome, null when all went well.
+   * durable on return. Answers that piece with its outcome, null when all went well. Names that are
+   * not declared yet are told to `onUndeclared`: a later piece may define them.
    */
   async fileIn(
     pieces: readonly SourcePiece[],
+    onUndeclared: (piece: SourcePiece, name: UndeclaredName) => void = () => {},
   ): Promise<{ piece: SourcePiece; outcome: Outcome } | null> {
     const commit = (): Promise<Outcome> =>
       this.#ask((id) => ({ kind: 'evaluate', id, source: 'nil', batch: false }));
@@ -238,7 +243,9 @@ export class Supervisor {
       const change = await this.#logChange(0, 'doit', text);
       for (const piece of batch) {
         const { source } = piece;
+        this.#onUndeclared = (name) => onUndeclared(piece, name);
         const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source, batch: true }));
+        this.#onUndeclared = null;
         if (outcome.kind === 'value') continue;
         await commit();
         await this.#logChange(change, 'outcome', outcomeText(outcome));
@@ -248,6 +255,17 @@ export class Supervisor {
       await this.#logChange(change, 'outcome', 'finished');
     }
     return null;
+  }
+
+  /** The printString of an expression that only looks; it is not logged. Empty when it fails. */
+  async query(source: string): Promise<string> {
+    const outcome = await this.#ask((id) => ({ kind: 'evaluate', id, source, batch: false }));
+    return outcome.kind === 'value' ? outcome.text : '';
+  }
+
+  #undeclared(name: UndeclaredName): void {
+    if (this.#onUndeclared !== null) this.#onUndeclared(name);
+    else this.#console.notice(`${name.message} (line ${name.line} column ${name.column})\n`);
   }
 
   /** Does something to the process that stopped in the debugger. */
@@ -347,6 +365,9 @@ export class Supervisor {
     switch (message.kind) {
       case 'output':
         this.#console.write(message.text);
+        return;
+      case 'undeclared':
+        this.#undeclared(message.name);
         return;
       case 'value':
         this.#finish(message.id, message.ticket, { kind: 'value', text: message.text });
