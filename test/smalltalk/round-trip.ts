@@ -47,7 +47,10 @@ code := [ :each |
   each literals do: [ :literal |
     (literal isKindOf: CompiledCode)
       ifTrue: [ code value: literal ]
-      ifFalse: [ stream print: ((literal isKindOf: Association) ifTrue: [ literal key ] ifFalse: [ literal ]); nl ] ] ].
+      ifFalse: [
+        stream print: ((literal isKindOf: Association)
+          ifTrue: [ literal key ]
+          ifFalse: [ literal ]); nl ] ] ].
 contents classes do: [ :each |
   stream nextPutAll: each definition; nl; nextPutAll: each class definition; nl.
   stream nextPutAll: each comment; nl ].
