@@ -33,8 +33,8 @@ lines := WriteStream on: (String new: 200).
   select: [ :each | each inheritsFrom: TestCase ]) do: [ :each | | result |
     result := each suite run.
     passed := passed + result passed size.
-    result failures , result errors do: [ :one |
-      lines nextPutAll: one key printString; nextPutAll: ': '; nextPutAll: one value; nl ] ].
+    result defects do: [ :one |
+      lines print: one; nextPutAll: ': '; nextPutAll: (result messageFor: one); nl ] ].
 lines contents , passed printString`;
 
 /** The programs: files and folders, sorted. */
