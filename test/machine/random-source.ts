@@ -198,7 +198,7 @@ function randomPart(random: Random, depth: number): MessagePart {
 function randomPragma(random: Random): MethodNode['pragmas'][number] {
   const selector = random.pick(['script', 'foo:', 'foo:bar:']);
   const args = Array.from({ length: argumentCount(selector) }, () => randomLiteral(random, 2));
-  return { selector, args, ...PLACE };
+  return { selector, args, places: [], ...PLACE };
 }
 
 function argumentCount(selector: string): number {

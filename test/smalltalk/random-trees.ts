@@ -62,7 +62,7 @@ export function randomTrees(seed: number, runs: number, pages: Pages = bootstrap
 /** The tree without its places, as a string. */
 function shape(node: MethodNode): string {
   return JSON.stringify(node, (key, value) => {
-    if (['start', 'end', 'at', 'patternEnd'].includes(key)) return undefined;
+    if (['start', 'end', 'at', 'patternEnd', 'places'].includes(key)) return undefined;
     if (typeof value === 'bigint') return `${value}n`;
     return Object.is(value, -0) ? '-0' : value;
   });

@@ -93,6 +93,8 @@ export type Statement = Expression | ReturnNode;
 export interface PragmaNode {
   readonly selector: string;
   readonly args: readonly Literal[];
+  /** Start and end of each argument. */
+  readonly places: readonly (readonly [start: number, end: number])[];
   readonly start: number;
   readonly end: number;
 }

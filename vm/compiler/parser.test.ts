@@ -11,7 +11,7 @@ import { printDoIt, printExpression, printMethod } from './print-source.ts';
 function shape(node: unknown): unknown {
   return JSON.parse(
     JSON.stringify(node, (key, value) => {
-      if (['start', 'end', 'at', 'patternEnd'].includes(key)) return undefined;
+      if (['start', 'end', 'at', 'patternEnd', 'places'].includes(key)) return undefined;
       if (typeof value === 'bigint') return `${value}n`;
       if (Object.is(value, -0)) return '-0';
       return value;

@@ -22,16 +22,20 @@ export function parsePragma(parser: Parser): PragmaNode | PrimitiveNode {
   if (parser.is('keyword', 'primitive:')) return parsePrimitive(parser, start);
   let selector = '';
   const args: Literal[] = [];
+  const places: [number, number][] = [];
   if (parser.is('identifier')) {
     selector = parser.advance().text;
   } else {
     if (!parser.is('keyword')) throw parser.wanted('the selector of a pragma');
     while (parser.is('keyword')) {
       selector += parser.advance().text;
+      parser.acceptSign();
+      const argStart = parser.token.start;
       args.push(parseElement(parser));
+      places.push([argStart, parser.previousEnd]);
     }
   }
-  return { selector, args, start, end: closing(parser) };
+  return { selector, args, places, start, end: closing(parser) };
 }
 
 function parsePrimitive(parser: Parser, start: number): PrimitiveNode {

@@ -50,7 +50,7 @@ export const compile: Primitive = ofOperands(3, (vm, source, classOop, kind) => 
     return fail(vm, PRIM_ERROR.noMemory);
   }
   const spec = specOf(vm, text, classOop, what);
-  if (spec instanceof CompileError) return mistake(vm, spec);
+  if (spec instanceof CompileError) return mistake(vm, spec, text);
   return installMethod(memory, spec, {
     classOop,
     selector: spec.selector,
@@ -81,12 +81,13 @@ function specOf(
 }
 
 /** What a primitive answers for source that cannot be compiled. */
-export function mistake(vm: PrimitiveContext, error: CompileError): Oop {
+export function mistake(vm: PrimitiveContext, error: CompileError, source: string): Oop {
   const message = newString(vm, error.message);
   if (message === 0) return 0;
   return newArray(vm, [
     message,
-    smallInteger(error.position + 1),
+    // Strings in the image count characters, not UTF-16 units.
+    smallInteger([...source.slice(0, error.position)].length + 1),
     smallInteger(error.line),
     smallInteger(error.column),
   ]);

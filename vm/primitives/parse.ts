@@ -102,7 +102,7 @@ export const parse: Primitive = ofOperands(2, (vm, source, kind) => {
     );
     return newArray(vm, [wordArray(vm, words), literals, wordArray(vm, comments.map(points))]);
   } catch (error) {
-    if (error instanceof CompileError) return mistake(vm, error);
+    if (error instanceof CompileError) return mistake(vm, error, text);
     throw error;
   }
 });
@@ -209,8 +209,11 @@ class Flattener {
     this.#add(OP.part, { start: at, end: 0 }, this.#selector(selector), args.length, at);
   }
 
-  #pragma({ selector, args, start, end }: PragmaNode): void {
-    for (const arg of args) this.#add(OP.literal, { start, end }, this.#literal(arg));
+  #pragma({ selector, args, places, start, end }: PragmaNode): void {
+    for (const [index, arg] of args.entries()) {
+      const [first, last] = places[index] ?? [start, end];
+      this.#add(OP.literal, { start: first, end: last }, this.#literal(arg));
+    }
     this.#add(OP.pragma, { start, end }, this.#selector(selector), args.length);
   }
 
