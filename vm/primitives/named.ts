@@ -38,6 +38,7 @@ export const NAMED: readonly PrimitiveEntry[] = [
   { name: 'primitiveReplaceBytes', run: string.replaceBytes },
   { name: 'primitiveUtf8Encode', run: string.utf8Encode },
   { name: 'primitiveUtf8Decode', run: string.utf8Decode },
+  { name: 'primitiveUnicodeMap', run: string.unicodeMap },
 
   { name: 'primitiveUnicodeCategory', run: character.unicodeCategory },
   { name: 'primitiveUnicodeUpper', run: character.toUpper },

@@ -131,6 +131,28 @@ export const utf8Decode: Primitive = ofOperands(1, (vm, bytes) => {
   }
 });
 
+const MAPPINGS: readonly ((text: string) => string)[] = [
+  (text) => text.normalize('NFC'),
+  (text) => text.normalize('NFD'),
+  (text) => text.normalize('NFKC'),
+  (text) => text.normalize('NFKD'),
+  (text) => text.toUpperCase(),
+  (text) => text.toLowerCase(),
+  (text) => text.toUpperCase().toLowerCase(),
+];
+
+/**
+ * primitiveUnicodeMap(String, which): the text in another form of Unicode; 1 NFC, 2 NFD, 3 NFKC,
+ * 4 NFKD, 5 upper case, 6 lower case, 7 for comparison regardless of case. The mappings are the
+ * full ones, special casing included, so the size may change.
+ */
+export const unicodeMap: Primitive = ofOperands(2, (vm, string, which) => {
+  if (!isString(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);
+  const map = isSmallInteger(which) ? MAPPINGS[(which >> 1) - 1] : undefined;
+  if (map === undefined) return fail(vm, PRIM_ERROR.badArgument);
+  return newString(vm, map(vm.memory.stringValue(string)));
+});
+
 /** primitiveReplaceBytes(string, ByteArray): takes over the bytes as code points 0 to 255. */
 export const replaceBytes: Primitive = ofOperands(2, (vm, string, bytes) => {
   if (!isBytes(vm, string)) return fail(vm, PRIM_ERROR.badReceiver);

@@ -57,6 +57,22 @@ describe('String primitives', () => {
     expect(vm.answer('primitiveStringIndexOf', 'banana', vm.character('λ'), 1)).toBe(0);
   });
 
+  test('forms of Unicode', () => {
+    const map = (text: Value, which: Value) => vm.answer('primitiveUnicodeMap', text, which);
+    expect(map('e\u0301', 1)).toBe('é');
+    expect(map('é', 2)).toBe('e\u0301');
+    expect(map('ﬁ', 1)).toBe('ﬁ');
+    expect(map('ﬁ', 3)).toBe('fi');
+    expect(map('ﬁé', 4)).toBe('fie\u0301');
+    expect(map('Straße', 5)).toBe('STRASSE');
+    expect(map('ΑΣ', 6)).toBe('ας');
+    expect(map('Straße', 7)).toBe('strasse');
+    expect(map('a', 0)).toEqual(BAD_ARGUMENT);
+    expect(map('a', 8)).toEqual(BAD_ARGUMENT);
+    expect(map('a', 'b')).toEqual(BAD_ARGUMENT);
+    expect(map(3, 1)).toEqual(BAD_RECEIVER);
+  });
+
   test('one Symbol for one text', () => {
     const symbol = vm.call('primitiveSymbolIntern', 'swim:');
     expect(vm.call('primitiveSymbolIntern', null, 'swim:')).toBe(symbol);
