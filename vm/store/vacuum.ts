@@ -5,7 +5,8 @@
  *
  * First all live blocks are found (live-map.ts). Segments without any are retired; from others the
  * live blocks are copied, and the relocation tree learns where they went. No node is rewritten for
- * it. A segment with a block that cannot be proved is left as it is.
+ * it but those of the relocation tree itself, which are found without it. A segment with a block
+ * that cannot be proved is left as it is.
  *
  * Why a power cut is safe at every step: (1) copies are units without a record: nobody refers to
  * them; (2) the head's record is written again with the new relocation tree, flushed: from now on
@@ -17,6 +18,7 @@ import type { Pointer } from './block-reader.ts';
 import {
   addressOf,
   FIRST_SEGMENT,
+  nodeNumber,
   pageChecksum,
   readBlockList,
   readUnitHeader,
@@ -31,7 +33,7 @@ import type { LogWriter } from './log-writer.ts';
 import { readRecord, type TableState, TREE } from './record.ts';
 import { PAGE_BYTES } from './storage.ts';
 import { rootOf, tableEntries, tableFind, treeNodesMax } from './tables.ts';
-import { type TreeChange, treeUpdate } from './tree.ts';
+import { FANOUT, TREE_LEVEL_MAX, type TreeChange, treeEntries, treeUpdate } from './tree.ts';
 
 export interface VacuumSource extends MarkSource {
   writer: LogWriter;
@@ -70,6 +72,8 @@ export function* vacuumSteps(
 interface Copied {
   physical: number;
   blocks: { address: number; number: number; pointer: Pointer }[];
+  /** First keys of relocation nodes that lie there: nothing leads to a copy of them. */
+  nodeKeys: number[];
 }
 
 class Vacuum {
@@ -162,7 +166,9 @@ class Vacuum {
     for (let at = from; at < sparse.length && batch.length < BATCH_SEGMENTS_MAX; at++) {
       const physical = sparse[at] as number;
       const keys = this.#keys(live, physical).sort();
-      room -= keys.length + treeNodesMax(keys, level);
+      // A relocation node among them is not copied, but written anew with those above it.
+      const above = Math.min(keys.length, 32) * Math.max(0, level - 1);
+      room -= keys.length + treeNodesMax(keys, level) + above;
       if (room < 0 || gained >= this.#wantedFree) break;
       batch.push(physical);
       gained++;
@@ -191,7 +197,7 @@ class Vacuum {
     const { segments, reader, writer } = this.#source;
     const { slots, segmentBytes } = segments;
     const sequence = segments.sequenceAt(physical);
-    const copied: Copied = { physical, blocks: [] };
+    const copied: Copied = { physical, blocks: [], nodeKeys: [] };
     const wanted = live.count(physical);
     const window = new SegmentWindow(reader.storage, physical * segmentBytes, segmentBytes);
     const take = (slot: number, number: number, sum: number | null): boolean => {
@@ -200,12 +206,18 @@ class Vacuum {
       if (!bytes) return false;
       const found = pageChecksum(number, physical * segmentBytes + slot * PAGE_BYTES, bytes);
       if (sum !== null && found !== sum) return false;
+      const firstKey = relocationNodeKey(number);
+      if (firstKey !== null) {
+        copied.nodeKeys.push(firstKey);
+        return true;
+      }
       const pointer = writer.append(number, bytes);
       copied.blocks.push({ address: addressOf(sequence, slot), number, pointer });
       return true;
     };
     let before = 0;
-    for (let slot = 1; slot < slots && copied.blocks.length < wanted; ) {
+    const taken = (): number => copied.blocks.length + copied.nodeKeys.length;
+    for (let slot = 1; slot < slots && taken() < wanted; ) {
       const block = window.block(slot)?.slice();
       const header = block ? readUnitHeader(block, slots) : null;
       if (!block || header?.slot !== slot || header.sequence !== sequence) return null;
@@ -229,7 +241,7 @@ class Vacuum {
       }
     }
     writer.closeUnit(UNIT.moved);
-    if (copied.blocks.length !== wanted) return null;
+    if (taken() !== wanted) return null;
     yield this.#step('copy', copied.blocks.length - before);
     return copied;
   }
@@ -242,6 +254,15 @@ class Vacuum {
       for (const { address, pointer } of blocks) {
         entries.push({ key: this.#keyFor(address), ...pointer });
       }
+    }
+    const old = rootOf(this.#source.headState(), TREE.relocations);
+    const keys = new Set(entries.map(({ key }) => key));
+    for (const nodeKey of copied.flatMap(({ nodeKeys }) => nodeKeys)) {
+      // Setting an entry to what it is writes its nodes anew, away from the segment that goes.
+      const [first] = treeEntries(reader, old, nodeKey);
+      if (!first || keys.has(first.key)) continue;
+      keys.add(first.key);
+      entries.push(first);
     }
     entries.sort((a, b) => a.key - b.key);
     this.#source.administrate((state) => {
@@ -317,6 +338,15 @@ class Vacuum {
       this.#source.moved({ page: number, ...place });
     }
   }
+}
+
+/** The first key of a node of the relocation tree; null for any other block. */
+function relocationNodeKey(number: number): number | null {
+  for (let level = 1; level <= TREE_LEVEL_MAX; level++) {
+    const index = number - nodeNumber(TREE.relocations, level, 0);
+    if (index >= 0 && index < SPACE_SIZE) return index * FANOUT ** level;
+  }
+  return null;
 }
 
 /** Reads a segment from front to back, a mebibyte at a time. */
