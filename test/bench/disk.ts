@@ -232,6 +232,7 @@ export function openJournal(storage: Storage, options: Partial<OpenOptions> = {}
     write: true,
     wallClockMs: () => Date.now(),
     random: (count) => randomBytes(count),
+    blockSums: loadAddon().sumBlocks,
     ...options,
   });
 }

@@ -2,6 +2,7 @@
  * What the pager waits for never touches the region: under a guard that makes every touch fatal the
  * reader of page tables and the store do all their work.
  */
+
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import { MapReader, type PageTables } from '../../vm/host/map-reader.ts';
 import { openJournalFile } from '../../vm/host/storage-file.ts';
 import { StoreService } from '../../vm/host/store-service.ts';
 import { PageMap } from '../../vm/pager/page-map.ts';
+import { sumBlocks } from '../../vm/store/format.ts';
 import { Journal } from '../../vm/store/journal.ts';
 
 const REGION_BYTES = 2 ** 33;
@@ -32,6 +34,7 @@ test('store and reader of page tables work while the region is guarded', async (
     armCrashHandler: () => {},
     map: () => map,
     progress: () => {},
+    blockSums: sumBlocks,
   });
   const { head } = service.handle('open', { path, write: true, scratch: false });
   const asks: ((page: number) => void)[] = [];

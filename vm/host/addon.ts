@@ -41,6 +41,7 @@ export interface Addon {
   lockFile(fd: number): boolean;
   diskBytes(fd: number): number;
   discard(fd: number, offset: number, bytes: number): boolean;
+  sumBlocks(bytes: Uint8Array, numbers: Float64Array, offsetBytes: number, into: Uint32Array): void;
   openWriter(fd: number): NativeWriter;
   startWrite(writer: NativeWriter, bytes: Uint8Array, offset: number): void;
   finishWrite(writer: NativeWriter): void;

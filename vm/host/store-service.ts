@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { PageMap } from '../pager/page-map.ts';
+import type { BlockSums } from '../store/format.ts';
 import { type Generation, Journal, type PagePlace } from '../store/journal.ts';
 import { PAGE_BYTES, type Storage } from '../store/storage.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -30,6 +31,8 @@ export interface StoreServiceOptions {
   /** The pager's map; asked for when the journal is opened. */
   readonly map: () => PageMap;
   readonly progress: (done: number, total: number) => void;
+  /** Checksums of many blocks at once, in native code. */
+  readonly blockSums: BlockSums;
 }
 
 type Handlers = {
@@ -113,6 +116,7 @@ export class StoreService {
       write,
       wallClockMs: () => Date.now(),
       monotonicMs: () => performance.now(),
+      blockSums: this.#options.blockSums,
       random: (count) => randomBytes(count),
       onPlaced: (place) => enter(map, place, this.#overlay),
     });

@@ -45,6 +45,7 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
       if (leaveCrashes) addon.installCrashHandler(file.fd, file.baseBytes + offsetBytes, true);
     },
     map: () => new PageMap(addon.mapView(), crc32),
+    blockSums: addon.sumBlocks,
     progress: (done, total) => supervisor.postMessage({ kind: 'progress', done, total }),
   });
   let vmPort: MessagePort | null = null;

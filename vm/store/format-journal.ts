@@ -13,6 +13,7 @@ import {
   SEGMENT_BYTES_DEFAULT,
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
+  sumBlocks,
   UNIT,
 } from './format.ts';
 import { LogWriter } from './log-writer.ts';
@@ -98,6 +99,7 @@ function writeFirst(
     salt,
     totals: { bytes: 0, pages: 0, flushes: 0, flushMicros: 0 },
     monotonicMs: () => 0,
+    blockSums: sumBlocks,
   });
   writer.wallMs = wallMs;
   writer.mount();

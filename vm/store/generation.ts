@@ -1,4 +1,5 @@
 /** What the journal takes and gives: plain values, no behaviour. */
+import type { BlockSums } from './format.ts';
 import type { GenerationKind, Origin, Totals } from './record.ts';
 
 export interface OpenOptions {
@@ -11,6 +12,8 @@ export interface OpenOptions {
   retention?: 'automatic' | 'manual';
   /** A clock for measuring how long flushes take, in ms; default: none, they count as 0. */
   monotonicMs?: () => number;
+  /** A faster way to compute checksums than sumBlocks(). */
+  blockSums?: BlockSums;
   /** Folds a delta longer than this; default: what a record holds. Tests set it to fold often. */
   deltaBytesMax?: number;
   /**

@@ -195,7 +195,9 @@ export class Generations {
   /** Marks are remarks: an unreadable page of them hides no generation (verify reports it). */
   marksOf(number: number): Marks {
     try {
-      return readMarks(this.marksPage(marksPage(number)), number);
+      const key = marksPage(number);
+      if (tableFind(this.reader, this.head.record.state, TREE.marks, key) === null) return NO_MARKS;
+      return readMarks(this.marksPage(key), number);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return NO_MARKS;

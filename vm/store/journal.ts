@@ -22,6 +22,7 @@ import {
   NO_SEGMENT,
   recordNumber,
   SPACE_SIZE,
+  sumBlocks,
   UNIT,
   UNIT_BLOCKS_MAX,
   unitBodyOffset,
@@ -47,8 +48,10 @@ import { Segments } from './segments.ts';
 import { appendPage, StagedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
+import { TableChanges } from './table-changes.ts';
 import { type TableSnapshot, tableSnapshot } from './table-reader.ts';
 import { deltaKey, emptyTables, foldBlocksMax, foldTables, pageKey, takePages } from './tables.ts';
+import type { AppendBlock } from './tree.ts';
 import { Unversioned } from './unversioned.ts';
 import { type VacuumStep, vacuumSteps } from './vacuum.ts';
 import { type VerifyProgress, type VerifyReport, verifyJournal } from './verify.ts';
@@ -58,6 +61,8 @@ export type { Batch, Generation, OpenOptions, PagePlace, PageWrite };
 /** Change records, and their bytes, that may wait for the next commit: bounds opening. */
 const PENDING_CHANGES_MAX = 64;
 const PENDING_BYTES_MAX = 256 * 1024;
+/** A delta of more entries surely does not fit into a record: each takes 8 bytes at least. */
+const DELTA_ENTRIES_MAX = PAGE_BYTES / 8;
 
 export class Journal {
   readonly unversioned: Unversioned;
@@ -168,17 +173,25 @@ export class Journal {
       const state = this.#stateOver(batch.over);
       const before = writer.bytesWritten - staged.bytes;
       writer.mount();
-      for (const { page, bytes } of pages) staged.add(page, appendPage(writer, page, bytes));
-      staged.enter(state);
-      writer.totals.pages += staged.pages.size;
-      const generation = this.#appendRecord(state, before, {
+      // More than a record can hold goes straight into the trees.
+      const bulk = pages.length > DELTA_ENTRIES_MAX && staged.pages.size === 0;
+      const changes = bulk ? new TableChanges(pages.length) : null;
+      if (changes) writer.appendPages(pages, changes);
+      else {
+        for (const { page, bytes } of pages) staged.add(page, appendPage(writer, page, bytes));
+        staged.enter(state);
+      }
+      const count = bulk ? pages.length : staged.pages.size;
+      writer.totals.pages += count;
+      const folded = changes ? this.#fold(state, changes) : state;
+      const generation = this.#appendRecord(folded, before, {
         generation: this.#view.head.record.generation + 1,
         parent: batch.over ?? this.#view.head.record.generation,
         wallMs: batch.wallMs,
         journalMs: batch.journalMs,
         kind: batch.kind ?? 'checkpoint',
         administrative: false,
-        pages: staged.pages.size,
+        pages: count,
         label: batch.label ?? null,
         meta: batch.meta?.slice() ?? new Uint8Array(0),
         origin: batch.origin ?? null,
@@ -584,6 +597,7 @@ export class Journal {
       salt: viewOf(random(4)).getUint32(0, true),
       totals: found.record.totals,
       monotonicMs: options.monotonicMs ?? (() => 0),
+      blockSums: options.blockSums ?? sumBlocks,
     });
   }
 
@@ -673,6 +687,12 @@ export class Journal {
     this.#appendRecord(state, bytesBefore, { ...fields, administrative: true }, bytes);
   }
 
+  #fold(state: TableState, further?: TableChanges): TableState {
+    const append: AppendBlock = (number, bytes) =>
+      (this.#writer as LogWriter).append(number, bytes);
+    return foldTables(this.#reader, state, append, further);
+  }
+
   #appendRecord(
     tables: TableState,
     bytesBefore: number,
@@ -691,17 +711,16 @@ export class Journal {
     const slowestFlushMicros = Math.max(writer.slowestFlushMicros, 0);
     const start = { ...fields, bytes: 0, changesEnd: log.end, totals, slowestFlushMicros };
     const overhead = recordOverhead({ ...start, state });
-    let delta = encodeDelta(
-      state.delta,
-      writer.pointSequence(),
-      Math.min(PAGE_BYTES - unitBodyOffset(0) - overhead, this.#deltaBytesMax),
-    );
-    if (!delta) {
-      state = foldTables(this.#reader, state, (number, bytes) => writer.append(number, bytes));
-    }
+    const room = Math.min(PAGE_BYTES - unitBodyOffset(0) - overhead, this.#deltaBytesMax);
+    let sequence = writer.pointSequence();
+    let delta = encodeDelta(state.delta, sequence, room);
+    if (!delta) state = this.#fold(state);
     // A record beside a long block list gets a unit of its own, maybe in the next segment.
     if (overhead + (delta?.bytes.length ?? 0) > writer.bodyRoom()) writer.closeUnit(UNIT.pages);
-    delta = encodeDelta(state.delta, writer.pointSequence(), writer.bodyRoom() - overhead);
+    if (!delta || writer.pointSequence() !== sequence) {
+      sequence = writer.pointSequence();
+      delta = encodeDelta(state.delta, sequence, writer.bodyRoom() - overhead);
+    }
     assert(delta !== null, 'a record fits');
     const bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
     const record: CommitRecord = { ...start, totals: { ...totals }, bytes, state };

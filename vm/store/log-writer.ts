@@ -16,8 +16,8 @@ import { viewOf } from '../base/bytes.ts';
 import type { Pointer } from './block-reader.ts';
 import {
   addressOf,
+  type BlockSums,
   FIRST_SEGMENT,
-  type ListedBlock,
   NO_SEGMENT,
   pageChecksum,
   SUPERBLOCK_INTERVAL,
@@ -31,11 +31,14 @@ import {
   writeSegmentBody,
   writeUnitHeader,
 } from './format.ts';
+import type { PageWrite } from './generation.ts';
 import type { Totals } from './record.ts';
 import type { Segments } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 import { type Superblock, storeSuperblock } from './superblock.ts';
+import type { TableChanges } from './table-changes.ts';
+import { pageKey } from './tables.ts';
 
 /** The last segment of the chain, and what a following header says about it. */
 export interface ChainEnd {
@@ -59,6 +62,7 @@ export interface LogStart {
   totals: Totals;
   /** A clock that measures how long flushes take. */
   monotonicMs: () => number;
+  blockSums: BlockSums;
 }
 
 /** Writes the body of a unit into its header block from `offset` on. */
@@ -79,7 +83,12 @@ export class LogWriter {
   #unitChecksum = 0;
   #durable: number;
   #lastPoint: Pointer;
-  #list: ListedBlock[] = [];
+  /** The unit's payload blocks: numbers, checksums, how many there are, how many have a checksum. */
+  readonly #numbers = new Float64Array(UNIT_BLOCKS_MAX);
+  readonly #sums = new Uint32Array(UNIT_BLOCKS_MAX);
+  #count = 0;
+  #summed = 0;
+  readonly #blockSums: BlockSums;
   #unitSlot = -1;
   #unflushedBytes = 0;
   #segmentsSince = 0;
@@ -112,6 +121,7 @@ export class LogWriter {
     this.#otherStaging = storage.allocate((1 + UNIT_BLOCKS_MAX) * PAGE_BYTES);
     this.totals = { ...start.totals };
     this.#monotonicMs = start.monotonicMs;
+    this.#blockSums = start.blockSums;
   }
 
   /** The superblock written last. */
@@ -151,7 +161,7 @@ export class LogWriter {
 
   /** Bytes left for a body in the header of the unit being collected. */
   bodyRoom(): number {
-    return PAGE_BYTES - unitBodyOffset(this.#list.length);
+    return PAGE_BYTES - unitBodyOffset(this.#count);
   }
 
   /** Sequence number a body written by point() would get. */
@@ -162,7 +172,7 @@ export class LogWriter {
 
   /** Bytes of the unit being collected, its header included. */
   get pendingBytes(): number {
-    return this.#unitSlot < 0 ? PAGE_BYTES : (1 + this.#list.length) * PAGE_BYTES;
+    return this.#unitSlot < 0 ? PAGE_BYTES : (1 + this.#count) * PAGE_BYTES;
   }
 
   /** Makes the next unit one with room for `blocks` blocks. */
@@ -173,22 +183,65 @@ export class LogWriter {
 
   /** Appends one block to the unit being collected. */
   append(number: number, bytes: Uint8Array): Pointer {
-    assert(bytes.length === PAGE_BYTES, 'blocks are pages');
-    const full =
-      this.#list.length === UNIT_BLOCKS_MAX ||
-      this.#unitSlot + 1 + this.#list.length >= this.#segments.slots;
-    if (this.#unitSlot >= 0 && full) this.closeUnit(UNIT.pages);
-    if (this.#unitSlot < 0) this.#guard(() => this.#openUnit(2));
-    const slot = this.#unitSlot + 1 + this.#list.length;
-    const staged = this.#staging.subarray(
-      (1 + this.#list.length) * PAGE_BYTES,
-      (2 + this.#list.length) * PAGE_BYTES,
+    const address = this.#collect(number, bytes);
+    this.#sumCollected();
+    return { address, checksum: this.#sums[this.#count - 1] as number };
+  }
+
+  /**
+   * Appends pages (null bytes: dropped, nothing is appended) and notes in `changes` where they lie.
+   */
+  appendPages(pages: readonly PageWrite[], changes: TableChanges): void {
+    for (const { page, bytes } of pages) {
+      if (bytes === null) {
+        this.#sumInto(changes);
+        changes.add(pageKey(page), 0, 0);
+        continue;
+      }
+      if (this.#isFull) {
+        this.#sumInto(changes);
+        this.closeUnit(UNIT.pages);
+      }
+      changes.add(pageKey(page), this.#collect(page, bytes), 0);
+    }
+    this.#sumInto(changes);
+  }
+
+  get #isFull(): boolean {
+    return (
+      this.#count === UNIT_BLOCKS_MAX || this.#unitSlot + 1 + this.#count >= this.#segments.slots
     );
-    staged.set(bytes);
+  }
+
+  /** Puts a block into the unit, without its checksum; answers its address. */
+  #collect(number: number, bytes: Uint8Array): number {
+    assert(bytes.length === PAGE_BYTES, 'blocks are pages');
+    if (this.#unitSlot >= 0 && this.#isFull) this.closeUnit(UNIT.pages);
+    if (this.#unitSlot < 0) this.#guard(() => this.#openUnit(2));
+    this.#staging.set(bytes, (1 + this.#count) * PAGE_BYTES);
+    this.#numbers[this.#count] = number;
+    this.#count++;
+    return addressOf(this.#chain.sequence, this.#unitSlot + this.#count);
+  }
+
+  /** Computes the checksums still missing, and answers them. */
+  #sumCollected(): Uint32Array {
+    const [from, to] = [this.#summed, this.#count];
+    const sums = this.#sums.subarray(from, to);
+    if (from === to) return sums;
+    this.#summed = to;
+    const bytes = this.#staging.subarray((1 + from) * PAGE_BYTES, (1 + to) * PAGE_BYTES);
+    const slot = this.#unitSlot + 1 + from;
     const offset = this.#chain.physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
-    const checksum = pageChecksum(number, offset, staged);
-    this.#list.push({ number, checksum });
-    return { address: addressOf(this.#chain.sequence, slot), checksum };
+    if (to - from > 1) this.#blockSums(bytes, this.#numbers.subarray(from, to), offset, sums);
+    else sums[0] = pageChecksum(this.#numbers[from] as number, offset, bytes);
+    return sums;
+  }
+
+  /** The same, for the last of `changes`. */
+  #sumInto(changes: TableChanges): void {
+    const sums = this.#sumCollected();
+    if (sums.length > 0) changes.sum(sums);
   }
 
   /** Returns when what was appended can be read from the storage by others. */
@@ -209,7 +262,7 @@ export class LogWriter {
   point(kind: UnitKind, number: number, fill: FillBody): Pointer {
     return this.#guard(() => {
       if (this.#unitSlot < 0) this.#openUnit(1);
-      const unitBytes = (1 + this.#list.length) * PAGE_BYTES;
+      const unitBytes = (1 + this.#count) * PAGE_BYTES;
       if (this.#unflushedBytes + unitBytes > UNFLUSHED_BYTES_MAX) this.#flush(this.#unitSlot);
       const slot = this.#unitSlot;
       const header = this.#writeUnit(kind, fill);
@@ -247,12 +300,14 @@ export class LogWriter {
   #openUnit(slots: number): void {
     if (!this.#mounted || this.#slot + slots > this.#segments.slots) this.#startSegment();
     this.#unitSlot = this.#slot;
-    this.#list = [];
+    this.#count = 0;
+    this.#summed = 0;
   }
 
   #writeUnit(kind: UnitKind, fill?: FillBody, behind = false): number {
     const block = this.#staging.subarray(0, PAGE_BYTES);
-    const blocks = this.#list.length;
+    const blocks = this.#count;
+    this.#sumCollected();
     assert(this.#unitSlot + 1 + blocks <= this.#segments.slots, 'a unit ends in its segment');
     block.fill(0);
     fill?.(block, unitBodyOffset(blocks));
@@ -271,7 +326,7 @@ export class LogWriter {
         previousPointChecksum: this.#lastPoint.checksum,
         previousUnitChecksum: this.#unitChecksum,
       },
-      this.#list,
+      { numbers: this.#numbers, sums: this.#sums },
     );
     const unit = this.#staging.subarray(0, (1 + blocks) * PAGE_BYTES);
     this.#write(this.#unitSlot, unit, behind);
@@ -280,7 +335,8 @@ export class LogWriter {
     this.#unitChecksum = checksum;
     this.#slot = this.#unitSlot + 1 + blocks;
     this.#unitSlot = -1;
-    this.#list = [];
+    this.#count = 0;
+    this.#summed = 0;
     return checksum;
   }
 
@@ -319,7 +375,8 @@ export class LogWriter {
     this.#chain = { sequence, physical, checksum: 0, nextPhysical, end: 0 };
     this.#unitSlot = 0;
     this.#unitChecksum = 0;
-    this.#list = [];
+    this.#count = 0;
+    this.#summed = 0;
     this.#chain.checksum = this.#writeUnit(UNIT.segment, (block) =>
       writeSegmentBody(block, {
         nonce: this.#superblock.nonce,
@@ -345,7 +402,7 @@ export class LogWriter {
     let tableChecksum = 0;
     for (let index = 0; index < tableBlocks; ) {
       this.#unitSlot = this.#slot;
-      for (; index < tableBlocks && this.#list.length < UNIT_BLOCKS_MAX; index++) {
+      for (; index < tableBlocks && this.#count < UNIT_BLOCKS_MAX; index++) {
         this.#segments.writeTableBlock(index, page);
         this.append(tableNumber(index), page);
       }

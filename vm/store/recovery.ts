@@ -4,10 +4,15 @@
  * segment table, at most about 64 segment headers, the unit headers of one segment, and the payload
  * from the durable mark of the last point on (at most 4 MiB and one unit).
  *
- * A point counts when (1) its unit header is valid, (2) every unit from its durable mark to itself
- * is valid, header and payload, without a gap, (3) its record parses. What lies behind the last
- * such point was never acknowledged. When not even the newest superblock leads to a point, an older
- * one is tried, then all segment headers: the medium has lied, and `notices` says what was lost.
+ * A point counts when (1) its unit header is valid, (2) its record parses, and (3) either it was
+ * flushed, for a later header names it or has a durable mark behind it, or every unit from its own
+ * durable mark to itself is valid, header and payload, without a gap. What lies behind the last such
+ * point was never acknowledged. A point that was flushed counts although its payload has rotted
+ * since: what is left of it can be read, and nothing older is taken for the newest in silence. So
+ * does an unproved point when the flushed one before it cannot be read any more.
+ *
+ * When the newest superblock leads to no point, older ones and all segment headers are tried, and
+ * the newest point wins: the medium has lied, and `notices` says what was lost.
  */
 import { viewOf } from '../base/bytes.ts';
 import {
@@ -79,24 +84,33 @@ export function recover(storage: Storage): Recovered {
   }
   const notices: string[] = [];
   if (damaged > 0) notices.push(`${damaged} superblock copies are damaged`);
-  for (const superblock of valid) {
-    const chain = new ChainReader(storage, superblock);
-    const found = chain.follow(notices);
-    if (found && chain.broken) {
-      notices.push('a segment header in the chain is damaged');
-      const further = new ChainReader(storage, newest).searchAll(notices);
-      if (further && further.head.header.sequence > found.head.header.sequence) return further;
-    }
-    if (found) return found;
-    notices.push(`superblock ${superblock.number} leads to no generation`);
+  const chain = new ChainReader(storage, newest);
+  const usual = chain.follow(notices);
+  if (usual && !chain.broken) return usual;
+  notices.push(
+    usual
+      ? 'a segment header in the chain is damaged'
+      : `superblock ${newest.number} leads to no generation`,
+  );
+  let best = newerOf(usual, new ChainReader(storage, newest).searchAll(notices));
+  for (const superblock of usual ? [] : valid.slice(1)) {
+    best = newerOf(best, new ChainReader(storage, superblock).follow(notices));
   }
-  const found = new ChainReader(storage, newest).searchAll(notices);
-  if (found) return found;
+  if (best) return best;
   throw new StoreError(
     'JOURNAL_DAMAGED',
     'Cannot open journal: no commit record in it is intact; ' +
       'try verify --salvage to copy what is left to another disk',
   );
+}
+
+function newerOf(one: Recovered | null, other: Recovered | null): Recovered | null {
+  if (!one || !other) return one ?? other;
+  return addressOfPoint(other) > addressOfPoint(one) ? other : one;
+}
+
+function addressOfPoint({ point }: Recovered): number {
+  return addressOf(point.header.sequence, point.header.slot);
 }
 
 /**
@@ -331,15 +345,24 @@ class ChainReader {
 
   #findTail(notices: string[]): Recovered | null {
     let rejected = 0;
+    /** Everything before this address was flushed; for segments of the same mount only. */
+    let flushed = { mount: -1, before: 0 };
     for (let index = this.#chain.length - 1; index >= 0; ) {
       const segment = this.#chain[index] as ChainSegment;
       const limit = this.#chain[index + 1]?.body.previousEnd ?? this.#segments.slots;
       const units = this.#scan(segment, 1, limit, true);
+      const { mount } = segment.header;
+      const marks = [segment, ...units].map(({ header }) => header.durable);
+      if (flushed.mount === mount) marks.push(flushed.before);
+      flushed = { mount, before: Math.max(...marks) };
       for (let at = units.length - 1; at >= 0; at--) {
         const unit = units[at] as FoundUnit;
         if (unit.header.kind !== UNIT.commit && unit.header.kind !== UNIT.change) continue;
-        const found = this.#proved(unit) ? this.#headFrom(unit, index, notices) : null;
+        const proved = this.#proved(unit);
+        const counts = proved || endOf(unit) <= flushed.before || this.#predecessorLost(unit);
+        const found = counts ? this.#headFrom(unit, index, notices) : null;
         if (found) {
+          if (!proved) notices.push('the newest generation is damaged');
           if (hasGap(units.slice(0, at + 1))) notices.push('part of the log is damaged');
           if (rejected > 0) notices.push(tornNotice(rejected));
           return found;
@@ -347,18 +370,34 @@ class ChainReader {
         rejected++;
       }
       // Nothing here: its header names the last point written before it.
-      const address = segment.header.previousPoint;
+      const { previousPoint: address, previousPointChecksum: checksum, durable } = segment.header;
+      if (address === 0) return null;
       const before = this.#chain.findIndex((other) => other.sequence === sequenceOf(address));
-      if (before >= 0 && before < index) index = before;
-      else if (address === 0) return null;
-      else {
-        const unit = this.#pointAt(address, segment.header.previousPointChecksum);
-        return unit && this.#headFrom(unit, -1, notices);
+      const point = this.#pointAt(address, checksum);
+      // A mount begins with a flush of what it accepted.
+      const first = before < 0 || (this.#chain[before] as ChainSegment).header.mount !== mount;
+      if (point && (first || endOf(point) <= durable)) {
+        const found = this.#headFrom(point, -1, notices);
+        if (found) {
+          if (!this.#provedPayload(point)) notices.push('the newest generation is damaged');
+          if (rejected > 0) notices.push(tornNotice(rejected));
+          return found;
+        }
       }
+      if (before < 0 || before >= index) return null;
+      index = before;
       if (rejected > 0) notices.push(tornNotice(rejected));
       rejected = 0;
     }
     return null;
+  }
+
+  /** Whether the point before this one had been flushed, and cannot be read now. */
+  #predecessorLost({ header }: FoundUnit): boolean {
+    const { previousPoint: address, previousPointChecksum: checksum, durable } = header;
+    if (address === 0 || address >= durable) return false;
+    const point = this.#pointAt(address, checksum);
+    return !point || !this.#headFrom(point, -1, []);
   }
 
   /** The record a point belongs to; null when it, or the changes after it, cannot be read. */
@@ -496,6 +535,11 @@ function parses(record: CommitRecord): boolean {
   } catch {
     return false;
   }
+}
+
+/** The address behind a unit. */
+function endOf({ header }: FoundUnit): number {
+  return addressOf(header.sequence, header.slot + 1 + header.blocks);
 }
 
 /** What was being written when the power went looks the same as what rotted there. */

@@ -12,6 +12,7 @@
 import { assert } from '../base/assert.ts';
 import { viewOf } from '../base/bytes.ts';
 import { FIRST_SEGMENT, NO_SEGMENT, sequenceOf, slotOf } from './format.ts';
+import { SequenceIndex } from './sequence-index.ts';
 import { PAGE_BYTES } from './storage.ts';
 
 export const TABLE_ENTRIES = PAGE_BYTES / 8;
@@ -28,7 +29,7 @@ export class Segments {
   readonly slots: number;
   #sequences: Uint32Array;
   #retired: Uint32Array;
-  readonly #physical = new Map<number, number>();
+  #physical: SequenceIndex;
   #free: number;
   #sequenceMax = 0;
 
@@ -37,6 +38,7 @@ export class Segments {
     this.slots = segmentBytes / PAGE_BYTES;
     this.#sequences = new Uint32Array(count);
     this.#retired = new Uint32Array(count);
+    this.#physical = new SequenceIndex(count);
     this.#free = count - FIRST_SEGMENT;
   }
 
@@ -90,6 +92,10 @@ export class Segments {
     retired.set(this.#retired);
     this.#sequences = sequences;
     this.#retired = retired;
+    this.#physical = new SequenceIndex(count);
+    for (const [physical, sequence] of sequences.entries()) {
+      if (sequence !== 0) this.#physical.set(sequence, physical);
+    }
   }
 
   /** Records that a physical segment now holds this sequence number. */

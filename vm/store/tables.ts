@@ -5,6 +5,7 @@
 import type { BlockReader, Pointer } from './block-reader.ts';
 import { SPACE_SIZE } from './format.ts';
 import { type TableState, TREE, TREE_SPAN } from './record.ts';
+import { TableChanges } from './table-changes.ts';
 import {
   type AppendBlock,
   emptyTree,
@@ -106,19 +107,52 @@ export function tableCount(reader: BlockReader, state: TableState, tree: number)
   return count;
 }
 
-/** Writes the delta into the trees: the new state has new roots and an empty delta. */
+const NO_CHANGES = new TableChanges(0);
+
+/**
+ * Writes the delta, and over it `further` (delta keys), into the trees: the new state has new roots
+ * and an empty delta.
+ */
 export function foldTables(
   reader: BlockReader,
   state: TableState,
   append: AppendBlock,
+  further: TableChanges = NO_CHANGES,
 ): TableState {
   const roots = new Map(state.roots);
+  const keys = Float64Array.from(state.delta.keys()).sort();
   for (const tree of Object.values(TREE)) {
-    const changes = deltaOf(state, tree);
-    if (changes.length > 0)
-      roots.set(tree, treeUpdate(reader, rootOf(state, tree), changes, append));
+    const changes = merged(tree, keys, state.delta, further);
+    roots.set(tree, treeUpdate(reader, rootOf(state, tree), changes, append));
   }
   return { roots, delta: new Map() };
+}
+
+/** The changes of one tree, keys without the tree; what is in `further` wins. */
+function merged(
+  tree: number,
+  keys: Float64Array,
+  delta: ReadonlyMap<number, Pointer>,
+  further: TableChanges,
+): TableChanges {
+  const [begin, end] = [tree * TREE_SPAN, (tree + 1) * TREE_SPAN];
+  let at = further.firstFrom(begin);
+  const atEnd = further.firstFrom(end);
+  const changes = new TableChanges(atEnd - at + keys.length);
+  const takeBelow = (key: number): void => {
+    for (; at < atEnd && further.key(at) < key; at++) {
+      changes.add(further.key(at) - begin, further.address(at), further.checksum(at));
+    }
+  };
+  for (const key of keys) {
+    if (key < begin || key >= end) continue;
+    takeBelow(key);
+    if (at < atEnd && further.key(at) === key) continue;
+    const { address, checksum } = delta.get(key) as Pointer;
+    changes.add(key - begin, address, checksum);
+  }
+  takeBelow(end);
+  return changes;
 }
 
 /** An upper bound of the nodes a fold of these delta keys into these trees writes. */

@@ -16,6 +16,7 @@ import type { BlockReader, Pointer } from './block-reader.ts';
 import { addressOf, nodeNumber, sequenceOf, slotOf } from './format.ts';
 import { PAGE_BYTES } from './storage.ts';
 import { StoreError } from './store-error.ts';
+import type { TableChanges } from './table-changes.ts';
 
 export const FANOUT = 256;
 const NODE_MAGIC = 0x4552_5450; // "PTRE" in the order of the bytes
@@ -76,13 +77,13 @@ export function* treeEntries(
 export function treeUpdate(
   reader: BlockReader,
   root: TreeRoot,
-  changes: readonly TreeChange[],
+  changes: TableChanges,
   append: AppendBlock,
 ): TreeRoot {
-  const last = changes.at(-1);
-  if (!last) return root;
+  if (changes.length === 0) return root;
+  const last = changes.key(changes.length - 1);
   let level = Math.max(root.level, 1);
-  while (last.key >= FANOUT ** level) level++;
+  while (last >= FANOUT ** level) level++;
   assert(level <= TREE_LEVEL_MAX, 'a key of 48 bits');
   const update = new Update(reader, root, changes, append);
   const top = update.node(level, 0, root.level === level ? root : null, 0, changes.length);
@@ -130,15 +131,10 @@ interface Written extends Pointer {
 class Update {
   readonly #reader: BlockReader;
   readonly #root: TreeRoot;
-  readonly #changes: readonly TreeChange[];
+  readonly #changes: TableChanges;
   readonly #append: AppendBlock;
 
-  constructor(
-    reader: BlockReader,
-    root: TreeRoot,
-    changes: readonly TreeChange[],
-    append: AppendBlock,
-  ) {
+  constructor(reader: BlockReader, root: TreeRoot, changes: TableChanges, append: AppendBlock) {
     this.#reader = reader;
     this.#root = root;
     this.#changes = changes;
@@ -155,20 +151,21 @@ class Update {
   ): Written | null {
     const { node, counts } = this.#copy(level, index, old);
     const view = viewOf(node);
+    const changes = this.#changes;
     let count = counts;
     let at = begin;
     while (at < end) {
-      const change = this.#changes[at] as TreeChange;
-      const slot = Math.floor(change.key / FANOUT ** (level - 1)) % FANOUT;
-      const before = entryAt(view, slot);
+      const slot = Math.floor(changes.key(at) / FANOUT ** (level - 1)) % FANOUT;
       if (level === 1) {
-        count += (change.address === 0 ? 0 : 1) - (before.address === 0 ? 0 : 1);
-        setEntry(view, slot, change);
+        const address = changes.address(at);
+        count += (address === 0 ? 0 : 1) - (isEmpty(view, slot) ? 0 : 1);
+        putEntry(view, slot, address, changes.checksum(at));
         at++;
         continue;
       }
+      const before = entryAt(view, slot);
       const childIndex = index * FANOUT + slot;
-      const next = this.#firstBeyond(at, end, (childIndex + 1) * FANOUT ** (level - 1));
+      const next = changes.firstFrom((childIndex + 1) * FANOUT ** (level - 1), at, end);
       const child = before.address === 0 ? null : before;
       const childCount = child ? this.#count(level - 1, childIndex, child) : 0;
       const written = this.node(level - 1, childIndex, child, at, next);
@@ -214,17 +211,6 @@ class Update {
 
   #count(level: number, index: number, pointer: Pointer): number {
     return getUint64(viewOf(loadNode(this.#reader, this.#root.tree, level, index, pointer)), 16);
-  }
-
-  #firstBeyond(begin: number, end: number, key: number): number {
-    let low = begin;
-    let high = end;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#changes[middle] as TreeChange).key < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 
@@ -278,10 +264,18 @@ function entryAt(view: DataView, slot: number): Pointer {
   };
 }
 
-function setEntry(view: DataView, slot: number, pointer: Pointer): void {
+function isEmpty(view: DataView, slot: number): boolean {
+  return view.getUint32(ENTRIES_OFFSET + slot * ENTRY_BYTES, true) === 0;
+}
+
+function setEntry(view: DataView, slot: number, { address, checksum }: Pointer): void {
+  putEntry(view, slot, address, checksum);
+}
+
+function putEntry(view: DataView, slot: number, address: number, checksum: number): void {
   const offset = ENTRIES_OFFSET + slot * ENTRY_BYTES;
-  view.setUint32(offset, sequenceOf(pointer.address), true);
-  view.setUint16(offset + 4, slotOf(pointer.address), true);
+  view.setUint32(offset, sequenceOf(address), true);
+  view.setUint16(offset + 4, slotOf(address), true);
   view.setUint16(offset + 6, 0, true);
-  view.setUint32(offset + 8, pointer.address === 0 ? 0 : pointer.checksum, true);
+  view.setUint32(offset + 8, address === 0 ? 0 : checksum, true);
 }

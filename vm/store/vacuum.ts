@@ -32,6 +32,7 @@ import { type LiveMap, type MarkSource, markSteps } from './live-map.ts';
 import type { LogWriter } from './log-writer.ts';
 import { readRecord, type TableState, TREE } from './record.ts';
 import { PAGE_BYTES } from './storage.ts';
+import { TableChanges } from './table-changes.ts';
 import { rootOf, tableEntries, tableFind, treeNodesMax } from './tables.ts';
 import { FANOUT, TREE_LEVEL_MAX, type TreeChange, treeEntries, treeUpdate } from './tree.ts';
 
@@ -269,7 +270,7 @@ class Vacuum {
       const root = treeUpdate(
         reader,
         rootOf(state, TREE.relocations),
-        entries,
+        TableChanges.from(entries),
         (number, bytes): Pointer => writer.append(number, bytes),
       );
       state.roots.set(TREE.relocations, root);
@@ -298,10 +299,11 @@ class Vacuum {
     const keys = Float64Array.from(dead, ({ key }) => key);
     const nodes = treeNodesMax(keys, rootOf(head, TREE.relocations).level);
     if (dead.length < segments.slots || writer.blocksFree(0) < 2 * nodes + segments.slots) return;
+    const gone = TableChanges.from(dead);
     this.#source.administrate((state) => {
       const root = rootOf(state, TREE.relocations);
       const append = (number: number, bytes: Uint8Array): Pointer => writer.append(number, bytes);
-      state.roots.set(TREE.relocations, treeUpdate(reader, root, dead, append));
+      state.roots.set(TREE.relocations, treeUpdate(reader, root, gone, append));
     });
     yield this.#step('relocate');
   }

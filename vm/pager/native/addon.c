@@ -72,6 +72,7 @@ NAPI_MODULE_INIT() {
   register_system(env, exports);
   register_disk(env, exports);
   register_crash(env, exports);
+  register_crc32(env, exports);
   register_writer(env, exports);
   return exports;
 }

@@ -105,6 +105,7 @@ void register_pager(napi_env env, napi_value exports);
 void register_system(napi_env env, napi_value exports);
 void register_disk(napi_env env, napi_value exports);
 void register_crash(napi_env env, napi_value exports);
+void register_crc32(napi_env env, napi_value exports);
 void register_writer(napi_env env, napi_value exports);
 
 #endif
