@@ -30,6 +30,7 @@ import {
 import { type FormatOptions, formatJournal } from './format-journal.ts';
 import type { Batch, Generation, OpenOptions, PagePlace, PageWrite } from './generation.ts';
 import { Generations, noGeneration } from './generations.ts';
+import { type MarkSource, markSteps } from './live-map.ts';
 import { LogWriter } from './log-writer.ts';
 import { type Marks, marksPage, readMarks, writeMarks } from './marks.ts';
 import {
@@ -370,13 +371,8 @@ export class Journal {
     this.#alsoLive = [];
     const steps = vacuumSteps(
       {
-        reader: this.#reader,
-        segments: this.#segments,
+        ...this.#markSource,
         writer,
-        kept: () => this.#view.keptWithHead(),
-        state: (number) => this.#view.load(number)?.record.state ?? null,
-        headState: () => this.#view.nextState(true),
-        alsoLive: () => this.#alsoLive.splice(0),
         stagedSequences: () => this.#staged.sequences(),
         // Of a page that is staged the newest place is known already.
         moved: (place) => {
@@ -397,6 +393,35 @@ export class Journal {
       if (step.done) return;
       yield step.value;
     }
+  }
+
+  /**
+   * Counts the bytes that something kept can reach, and those of all segments that are not free, a
+   * bounded step at each next(); the difference is what vacuum could give back. Throws StoreError
+   * when something kept is unreadable.
+   */
+  *measureLive(): Generator<void, { liveBytes: number; usedBytes: number }> {
+    const turn = ++this.#vacuums;
+    this.#alsoLive = [];
+    const steps = markSteps(this.#markSource);
+    for (let step = steps.next(); ; step = steps.next()) {
+      assert(turn === this.#vacuums, 'no vacuum while live blocks are counted');
+      const { count, free, segmentBytes } = this.#segments;
+      const usedBytes = (count - FIRST_SEGMENT - free) * segmentBytes;
+      if (step.done) return { liveBytes: step.value.total * PAGE_BYTES, usedBytes };
+      yield;
+    }
+  }
+
+  get #markSource(): MarkSource {
+    return {
+      reader: this.#reader,
+      segments: this.#segments,
+      kept: () => this.#view.keptWithHead(),
+      state: (number) => this.#view.load(number)?.record.state ?? null,
+      headState: () => this.#view.nextState(true),
+      alsoLive: () => this.#alsoLive.splice(0),
+    };
   }
 
   /**
@@ -708,7 +733,7 @@ export class Journal {
     }
     let state = tables;
     const { totals } = writer;
-    const slowestFlushMicros = Math.max(writer.slowestFlushMicros, 0);
+    const { slowestFlushMicros } = writer;
     const start = { ...fields, bytes: 0, changesEnd: log.end, totals, slowestFlushMicros };
     const overhead = recordOverhead({ ...start, state });
     const room = Math.min(PAGE_BYTES - unitBodyOffset(0) - overhead, this.#deltaBytesMax);
@@ -725,12 +750,13 @@ export class Journal {
     const bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
     const record: CommitRecord = { ...start, totals: { ...totals }, bytes, state };
     const encoded = delta;
+    // The flush of this record is the next one's to tell.
+    writer.slowestFlushMicros = 0;
     const pointer = writer.point(UNIT.commit, recordNumber(record.generation), (block, offset) =>
       writeRecord(block, offset, record, encoded),
     );
     this.#view.head = { record, pointer };
     log.packed(packed);
-    writer.slowestFlushMicros = 0;
     return this.#view.describe(record);
   }
 }
