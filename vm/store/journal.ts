@@ -747,8 +747,15 @@ export class Journal {
       delta = encodeDelta(state.delta, sequence, writer.bodyRoom() - overhead);
     }
     assert(delta !== null, 'a record fits');
-    const bytes = bytesKept ?? writer.bytesWritten - bytesBefore + writer.pendingBytes;
-    const record: CommitRecord = { ...start, totals: { ...totals }, bytes, state };
+    // With the unit that this record is about to end.
+    const bytesWritten = writer.bytesWritten + writer.pendingBytes;
+    const bytes = bytesKept ?? bytesWritten - bytesBefore;
+    const record: CommitRecord = {
+      ...start,
+      totals: { ...totals, bytes: bytesWritten },
+      bytes,
+      state,
+    };
     const encoded = delta;
     // The flush of this record is the next one's to tell.
     writer.slowestFlushMicros = 0;
