@@ -1,6 +1,6 @@
 /**
  * The commands of `npm run journal`: each takes an open journal, says what it found or did, and
- * answers the exit status. They throw StoreError, and UsageError for arguments that cannot be meant.
+ * answers the exit status. They throw StoreError, and UsageError for arguments nobody can mean.
  */
 import {
   closeSync,

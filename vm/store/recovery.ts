@@ -6,10 +6,10 @@
  *
  * A point counts when (1) its unit header is valid, (2) its record parses, and (3) either it was
  * flushed, for a later header names it or has a durable mark behind it, or every unit from its own
- * durable mark to itself is valid, header and payload, without a gap. What lies behind the last such
- * point was never acknowledged. A point that was flushed counts although its payload has rotted
- * since: what is left of it can be read, and nothing older is taken for the newest in silence. So
- * does an unproved point when the flushed one before it cannot be read any more.
+ * durable mark to itself is valid, header and payload, without a gap. What lies behind the last
+ * such point was never acknowledged. A point that was flushed counts although its payload has
+ * rotted since: what is left of it can be read, and nothing older is taken for the newest in
+ * silence. So does an unproved point when the flushed one before it cannot be read any more.
  *
  * When the newest superblock leads to no point, older ones and all segment headers are tried, and
  * the newest point wins: the medium has lied, and `notices` says what was lost.
