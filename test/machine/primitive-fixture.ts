@@ -50,7 +50,7 @@ export class Fixture implements PrimitiveContext {
       random: (bytes) => new Uint8Array(bytes).fill(7),
       timeZoneOffsetSeconds: () => 3600,
       generations: () => [{ number: 3, wallMs: 5, label: 'known good' }],
-      commit: () => 4,
+      commit: (request) => request !== this.memory.nil,
     };
     this.interpreter = {
       flushCaches: () => void this.flushes++,

@@ -70,7 +70,9 @@ test('store and reader of page tables work while the region is guarded', async (
   const [first] = places;
   const page = first?.page ?? 0;
   const before = entries[page];
-  service.commit(Float64Array.of(page), randomBytes(4096));
+  service.stage([page], randomBytes(4096));
+  expect(entries[page]).not.toBe(before);
+  service.commit([page], randomBytes(4096));
   expect(entries[page]).not.toBe(before);
   service.handle('rollback', { generation: head.number });
   expect(service.handle('verify', {})).toMatchObject({ ok: true });

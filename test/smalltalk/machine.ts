@@ -5,6 +5,7 @@
 
 import { bootstrapImage } from '../../vm/bootstrap/main.ts';
 import { CompileError, compileDoIt } from '../../vm/compiler/compiler.ts';
+import { CommitRequests } from '../../vm/interpreter/commit-requests.ts';
 import { Interpreter } from '../../vm/interpreter/interpreter.ts';
 import { ObjectMemory, type Oop } from '../../vm/memory/object-memory.ts';
 import { installMethod } from '../../vm/objects/installer.ts';
@@ -97,13 +98,20 @@ export class Machine {
           if (process === this.#process) this.#error = description;
           else this.output += `${description}\n`;
         },
-        commit: () => ++this.#generation,
+        commit: (request) => {
+          if (!requests.add(request)) return false;
+          requests.enter(++this.#generation);
+          requests.leave();
+          requests.settle(this.#generation, true);
+          return true;
+        },
         random: (bytes) => Uint8Array.from({ length: bytes }, (_, i) => (i * 73 + 41) & 0xff),
         timeZoneOffsetSeconds: () => 0,
         generations: () => [{ number: this.#generation, wallMs: 0, label: null }],
       },
       ...interpreterOptions,
     });
+    const requests = new CommitRequests(this.memory, this.interpreter.scheduler);
     if (activated === undefined) return;
     this.interpreter.methods.onFirstActivation = (code) => {
       const name = methodName(this.memory, code);

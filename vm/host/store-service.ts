@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { PageMap } from '../pager/page-map.ts';
 import type { BlockSums } from '../store/format.ts';
-import { type Generation, Journal, type PagePlace } from '../store/journal.ts';
+import { type Generation, Journal, type PagePlace, type PageWrite } from '../store/journal.ts';
 import { PAGE_BYTES, type Storage } from '../store/storage.ts';
 import { StoreError } from '../store/store-error.ts';
 import { decodeChangeRecord, encodeChangeRecord } from '../supervisor/change-record.ts';
@@ -89,13 +89,20 @@ export class StoreService {
     return handler(request as StoreRequests[N]['request']);
   }
 
-  /** Makes staged pages (numbers, and their bytes one after the other) a generation; its number. */
-  commit(pages: Float64Array, bytes: Uint8Array): number {
-    const writes = Array.from(pages, (page, index) => ({
-      page,
-      bytes: bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES),
-    }));
-    return this.#journal.commit({ pages: writes, ...this.#now() }).number;
+  /** Writes pages (numbers, and their bytes one after the other) ahead of their commit. */
+  stage(pages: readonly number[], bytes: Uint8Array): void {
+    const { journalMs } = this.#now();
+    this.#journal.stage({ pages: writesOf(pages, bytes), journalMs });
+  }
+
+  /** Forgets what was staged: the vm that did it is gone. */
+  unstage(): void {
+    this.#opened?.unstage();
+  }
+
+  /** Makes what was staged, and these pages over it, a generation; its number. */
+  commit(pages: readonly number[], bytes: Uint8Array): number {
+    return this.#journal.commit({ pages: writesOf(pages, bytes), ...this.#now() }).number;
   }
 
   get #journal(): Journal {
@@ -184,6 +191,13 @@ export class StoreService {
     const elapsed = Math.round(performance.now() - this.#openedAtMs);
     return { wallMs: Math.floor(this.#clock()), journalMs: this.#journalMsAtOpen + elapsed };
   }
+}
+
+function writesOf(pages: readonly number[], bytes: Uint8Array): PageWrite[] {
+  return pages.map((page, index) => ({
+    page,
+    bytes: bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES),
+  }));
 }
 
 /** Tells the pager where a page lies; pages beyond the region are not its business. */

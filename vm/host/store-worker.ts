@@ -6,11 +6,11 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import { PageMap } from '../pager/page-map.ts';
-import { PAGE_BYTES } from '../store/storage.ts';
-import { StoreError, type StoreErrorCode } from '../store/store-error.ts';
-import { type CommitMessage, SIGNAL } from '../supervisor/messages.ts';
+import { StoreError } from '../store/store-error.ts';
+import { SIGNAL, type VmToStore } from '../supervisor/messages.ts';
 import type { FromStore, StoreCall } from '../supervisor/store-client.ts';
 import { loadAddon } from './addon.ts';
+import { CommitLine } from './commit-line.ts';
 import { openJournalFile } from './storage-file.ts';
 import { StoreService } from './store-service.ts';
 
@@ -66,6 +66,7 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
       // What a vm that is gone still had on its line is dropped with the line.
       vmPort?.close();
       vmPort = message.port;
+      service.unstage();
       takeCommits(vmPort);
       return;
     }
@@ -79,27 +80,17 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
     );
   });
   const takeCommits = (port: MessagePort): void => {
-    let lastFailed = 0;
-    let lastReason = new StoreError('IO_FAILED', '');
-    port.on('message', ({ ticket, afterFailure, pages, staging }: CommitMessage) => {
-      const news = guarded<FromStore>(
-        () => {
-          if (afterFailure < lastFailed) throw lastReason;
-          const bytes = new Uint8Array(staging);
-          assert(bytes.length >= pages.length * PAGE_BYTES, 'staging buffer');
-          return { kind: 'committed', ticket, generation: service.commit(pages, bytes) };
-        },
-        (refusal) => ({ kind: 'commitFailed', ticket, ...refusal }),
-      );
-      if (news.kind === 'commitFailed') {
-        lastFailed = ticket;
-        lastReason = new StoreError(news.code as StoreErrorCode, news.message);
-      }
-      supervisor.postMessage(news);
-      port.postMessage(news);
-      Atomics.add(wake, SIGNAL.wake, 1);
-      Atomics.notify(wake, SIGNAL.wake);
+    const line = new CommitLine({
+      stage: (pages, bytes) => service.stage(pages, bytes),
+      commit: (pages, bytes) => service.commit(pages, bytes),
+      tell: (news) => {
+        if (news.kind === 'committed' || news.kind === 'commitFailed') supervisor.postMessage(news);
+        port.postMessage(news);
+        Atomics.add(wake, SIGNAL.wake, 1);
+        Atomics.notify(wake, SIGNAL.wake);
+      },
     });
+    port.on('message', (message: VmToStore) => line.take(message));
   };
 }
 

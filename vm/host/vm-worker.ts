@@ -13,32 +13,25 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
+import { CommitRequests } from '../interpreter/commit-requests.ts';
 import { Debugger } from '../interpreter/debugger.ts';
 import { Interpreter } from '../interpreter/interpreter.ts';
 import type { InterpreterHost } from '../interpreter/primitive-interface.ts';
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import {
-  CARD_CHECKPOINT,
   CONTROL,
   INTERRUPT,
   OLD_START,
   PAGE_BYTES,
-  PAGE_WORDS,
   ROOT,
   ROOT_START,
   WORD_BYTES,
 } from '../objects/layout.ts';
-import { CONTEXT, PROCESS } from '../objects/well-known.ts';
 import { PRIMITIVES } from '../primitives/table.ts';
+import { Checkpointer } from '../supervisor/checkpointer.ts';
 import { methodName } from '../supervisor/coverage.ts';
 import { Evaluator } from '../supervisor/evaluator.ts';
-import {
-  type CommitMessage,
-  type Committed,
-  type FromVm,
-  SIGNAL,
-  type ToVm,
-} from '../supervisor/messages.ts';
+import { type FromVm, SIGNAL, type StoreToVm, type ToVm } from '../supervisor/messages.ts';
 import { loadAddon } from './addon.ts';
 import { forwardClock } from './clock.ts';
 
@@ -91,9 +84,8 @@ class VmThread {
   readonly #interpreter: Interpreter;
   readonly #evaluator: Evaluator;
   #events: Event[] = [];
-  #ticket: number;
-  #generation: number;
-  #failedTicket = 0;
+  readonly #requests: CommitRequests;
+  readonly #checkpointer: Checkpointer;
   #commitWanted = false;
   #shutdownWanted: 'restart' | 'poweroff' | null = null;
   readonly #clock: () => number;
@@ -103,10 +95,8 @@ class VmThread {
   constructor(data: VmWorkerData, port: MessagePort) {
     this.#data = data;
     this.#port = port;
-    this.#ticket = data.firstTicket;
     this.#generations = [...data.generations];
     this.#clock = forwardClock(data.generations[0]?.wallMs ?? 0);
-    this.#generation = data.generation;
     this.#signals = new Int32Array(data.signals);
     const addon = loadAddon();
     if (data.signalStack) addon.signalStack();
@@ -128,11 +118,28 @@ class VmThread {
       host: this.#host(() => addon.die()),
     });
     if (data.tests === 'counted') this.#noteActivations();
+    this.#requests = new CommitRequests(this.#memory, this.#interpreter.scheduler);
+    this.#checkpointer = new Checkpointer({
+      memory: this.#memory,
+      requests: this.#requests,
+      generation: data.generation,
+      ticket: data.firstTicket,
+      host: {
+        post: (message) => this.#data.storePort.postMessage(message),
+        waitForNews: (ms) => this.#waitForNews(ms),
+        nowMs: () => performance.now(),
+        committed: (number) =>
+          this.#generations.unshift({ number, wallMs: this.#clock(), label: null }),
+      },
+    });
     this.#evaluator = new Evaluator({
       memory: this.#memory,
       interpreter: this.#interpreter,
       debugger: new Debugger(this.#interpreter),
-      host: { post: (message) => this.#post(message), checkpoint: () => this.#checkpoint(1) },
+      host: {
+        post: (message) => this.#post(message),
+        checkpoint: () => this.#checkpointer.request(1),
+      },
     });
   }
 
@@ -142,18 +149,19 @@ class VmThread {
     while (!this.#stopped) {
       const seen = Atomics.load(this.#signals, SIGNAL.wake);
       if (this.#handleAll()) continue;
-      Atomics.add(this.#signals, SIGNAL.runs, 1);
-      const result = this.#interpreter.run();
+      const turnMs = this.#checkpointer.step();
+      const result = this.#interpreter.run(turnMs * 1000);
+      if (result.ran) Atomics.add(this.#signals, SIGNAL.runs, 1);
       if (this.#commitWanted) {
         this.#commitWanted = false;
-        this.#commitForProcess();
+        this.#checkpointer.request(1);
       }
       if (this.#shutdownWanted !== null) {
         const how = this.#shutdownWanted;
         this.#shutdownWanted = null;
-        this.#post({ kind: 'shutdown', how, ticket: this.#checkpoint(1) });
+        this.#post({ kind: 'shutdown', how, ticket: this.#checkpointer.request(1) });
       }
-      if (this.#handleAll() || result.status !== 'idle') continue;
+      if (this.#handleAll() || result.status !== 'idle' || this.#checkpointer.isReady) continue;
       const { nextTimerMs } = result;
       Atomics.store(this.#signals, SIGNAL.sleeps, 1);
       Atomics.wait(
@@ -194,7 +202,7 @@ class VmThread {
         this.#evaluator.debug(message.id, message.command);
         return;
       case 'checkpoint':
-        this.#checkpoint(message.dirtyPagesMin);
+        this.#checkpointer.request(message.dirtyPagesMin);
         return;
       case 'interrupt':
         this.#evaluator.interrupt(this.#interpreter.activeProcess);
@@ -217,98 +225,26 @@ class VmThread {
     return true;
   }
 
-  /**
-   * Hands the pages that changed to the store, when there are at least `dirtyPagesMin`. Answers the
-   * ticket under which they become durable, 0 when nothing was handed over.
-   */
-  #checkpoint(dirtyPagesMin: number): number {
-    const memory = this.#memory;
-    const unreadable = Atomics.load(memory.H, CONTROL.unreadablePage);
-    if (unreadable !== 0) {
-      const reason = `page ${unreadable - 1} of the journal cannot be read; nothing is written over it`;
-      this.#post({ kind: 'commitRefused', reason });
-      return 0;
-    }
-    memory.prepareCheckpoint();
-    const pages = memory.dirtyPages();
-    if (pages.length < dirtyPagesMin) return 0;
-    const staging = new SharedArrayBuffer(pages.length * PAGE_BYTES);
-    const words = new Int32Array(staging);
-    for (const [index, page] of pages.entries()) {
-      const start = page * PAGE_WORDS;
-      words.set(memory.H.subarray(start, start + PAGE_WORDS), index * PAGE_WORDS);
-    }
-    memory.clearCheckpointCards(pages);
-    const ticket = ++this.#ticket;
-    const message: CommitMessage = {
-      kind: 'commit',
-      ticket,
-      afterFailure: this.#failedTicket,
-      pages: Float64Array.from(pages),
-      staging,
-    };
-    this.#uncommitted.set(ticket, pages);
-    this.#data.storePort.postMessage(message);
-    return ticket;
-  }
-
-  /** Pages handed over and not yet durable: if the store cannot write them they are dirty again. */
-  readonly #uncommitted = new Map<number, readonly number[]>();
-
+  /** Takes what the store has said. */
   #receiveCommits(): void {
+    if (Atomics.load(this.#signals, SIGNAL.storeGone) !== 0) this.#checkpointer.storeGone();
     for (;;) {
       const received = receiveMessageOnPort(this.#data.storePort) as
-        | { message: Committed }
+        | { message: StoreToVm }
         | undefined;
       if (received === undefined) return;
-      const news = received.message;
-      const pages = this.#uncommitted.get(news.ticket) ?? [];
-      this.#uncommitted.delete(news.ticket);
-      if (news.kind === 'committed') {
-        this.#generation = news.generation;
-        this.#generations.unshift({ number: news.generation, wallMs: this.#clock(), label: null });
-      } else {
-        this.#failedTicket = news.ticket;
-        for (const page of pages) this.#memory.cards[page]! |= CARD_CHECKPOINT;
-      }
+      this.#checkpointer.receive(received.message);
     }
   }
 
-  /**
-   * `Journal commit`: the running process waits for the number of the generation made now. What is
-   * in that generation is the same process with the number negated on its stack, as `snapshot:`
-   * does, so a program can tell that it was resumed. A commit that fails answers nil.
-   */
-  #commitForProcess(): void {
-    this.#settleAll();
-    const number = this.#generation + 1;
-    this.#answerProcess((-number << 1) | 1);
-    const ticket = this.#checkpoint(1);
-    this.#settleAll();
-    const durable = ticket !== 0 && this.#failedTicket !== ticket;
-    assert(!durable || this.#generation === number, 'generations are numbered one by one');
-    this.#answerProcess(durable ? (number << 1) | 1 : this.#memory.nil);
-  }
-
-  /** Replaces the value on top of the running process's stack: what its primitive answered. */
-  #answerProcess(value: Oop): void {
-    const memory = this.#memory;
-    const context = memory.fetch(this.#interpreter.activeProcess, PROCESS.suspendedContext);
-    const stackPointer = memory.fetch(context, CONTEXT.stackp) >> 1;
-    memory.store(context, CONTEXT.tempsFirst + stackPointer - 1, value);
-  }
-
-  /** Waits until every commit handed over is durable, or has failed. */
-  #settleAll(): void {
-    while (this.#uncommitted.size > 0) {
-      const seen = Atomics.load(this.#signals, SIGNAL.wake);
-      this.#receiveCommits();
-      if (Atomics.load(this.#signals, SIGNAL.storeGone) !== 0) {
-        for (const ticket of this.#uncommitted.keys()) this.#failedTicket = ticket;
-        return;
-      }
-      if (this.#uncommitted.size > 0) Atomics.wait(this.#signals, SIGNAL.wake, seen, 100);
-    }
+  #waitForNews(ms: number): void {
+    const seen = Atomics.load(this.#signals, SIGNAL.wake);
+    const received = receiveMessageOnPort(this.#data.storePort) as
+      | { message: StoreToVm }
+      | undefined;
+    if (received === undefined) Atomics.wait(this.#signals, SIGNAL.wake, seen, ms);
+    else this.#checkpointer.receive(received.message);
+    this.#receiveCommits();
   }
 
   /** Names of methods that have run for the first time, not yet sent. */
@@ -345,10 +281,11 @@ class VmThread {
         this.#events.push({ kind: 'error', process, context, description });
         wakeUp();
       },
-      commit: () => {
+      commit: (request) => {
+        if (!this.#requests.add(request)) return false;
         this.#commitWanted = true;
         wakeUp();
-        return 0; // Replaced by #commitForProcess before the process goes on.
+        return true;
       },
       undeclared: ({ name, message, line, column }) =>
         this.#post({ kind: 'undeclared', name: { name, message, line, column, inMethod: true } }),
@@ -386,5 +323,21 @@ class VmThread {
   }
 }
 
+/** What a heap says that misses a page is of little use: the page is the reason. */
+function explained(error: unknown): unknown {
+  const control = new Int32Array(loadAddon().view(0, PAGE_BYTES));
+  const unreadable = Atomics.load(control, CONTROL.unreadablePage);
+  if (unreadable === 0) return error;
+  return new Error(
+    `page ${unreadable - 1} of the journal cannot be read; ` +
+      '"verify" shows what is damaged, an earlier generation may have a good copy',
+    { cause: error },
+  );
+}
+
 assert(parentPort !== null, 'the vm runs in a worker');
-new VmThread(workerData as VmWorkerData, parentPort).run();
+try {
+  new VmThread(workerData as VmWorkerData, parentPort).run();
+} catch (error) {
+  throw explained(error);
+}

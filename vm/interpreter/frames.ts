@@ -16,7 +16,9 @@ import {
   CLOSURE,
   CONTEXT,
   METACLASS,
+  PROCESS,
   SHAPE,
+  SPECIAL,
 } from '../objects/well-known.ts';
 import { type Code, isCompiledCode, PRIMITIVE_ENSURE, textOf } from './code.ts';
 import { interpret } from './interpret.ts';
@@ -150,6 +152,43 @@ export function newContext(vm: Interpreter, method: Oop, receiver: Oop, args: re
     memory.store(context, CONTEXT.tempsFirst + index, oop);
   }
   return context;
+}
+
+/** A closure of `block` that holds `copied` words of the value stack, from word `from` on. */
+export function newClosure(
+  vm: Interpreter,
+  block: Oop,
+  copied: number,
+  receiver: Oop,
+  outer: Oop,
+  from: number,
+): Oop {
+  const { H, stack, memory } = vm;
+  const closure = vm.instantiate(SHAPE.FullBlockClosure, CLOSURE.copiedFirst + copied);
+  const at = closure + HEADER_WORDS;
+  const code = memory.follow(block);
+  H[at + CLOSURE.outerContext] = outer;
+  H[at + CLOSURE.compiledBlock] = code;
+  H[at + CLOSURE.numArgs] = (((H[code + HEADER_WORDS]! >> 25) & 15) << 1) | 1;
+  H[at + CLOSURE.receiver] = receiver;
+  for (let i = 0; i < copied; i++) H[at + CLOSURE.copiedFirst + i] = stack[from + i]!;
+  return closure;
+}
+
+/** A Process that will run `context`, in no list yet. */
+export function newProcess(
+  vm: Interpreter,
+  context: Oop,
+  { priority, name }: { readonly priority: number; readonly name: string },
+): Oop {
+  const { memory } = vm;
+  const classOop = memory.special(SPECIAL.classProcess);
+  const shape = memory.fetch(classOop, BEHAVIOR.shape) >> 1;
+  const process = vm.instantiate(shape, memory.shapes.fixed[shape] ?? 0);
+  memory.store(process, PROCESS.suspendedContext, context);
+  memory.store(process, PROCESS.priority, (priority << 1) | 1);
+  memory.store(process, PROCESS.name, memory.newString(name));
+  return process;
 }
 
 /** The method activation to which a block's ^ returns; nil when the chain of closures is broken. */

@@ -34,7 +34,7 @@ import {
 } from '../objects/layout.ts';
 import { ASSOCIATION, CLOSURE, CONTEXT, SHAPE } from '../objects/well-known.ts';
 import { type Code, KIND } from './code.ts';
-import { newLiveContext, saveFrame } from './frames.ts';
+import { newClosure, newLiveContext, saveFrame } from './frames.ts';
 import type { Interpreter } from './interpreter.ts';
 
 /** Why the stack unwinds. */
@@ -976,7 +976,7 @@ export function interpret(
               }
               const copied = flags & 0x3f;
               sp -= copied;
-              stack[sp + 1] = vm.newClosure(literal, copied, owner, outer, sp + 1);
+              stack[sp + 1] = newClosure(vm, literal, copied, owner, outer, sp + 1);
               sp++;
               continue activation;
             }

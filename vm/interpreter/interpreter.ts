@@ -30,7 +30,7 @@ import {
   SHAPE_FORWARDER,
   SHAPE_MASK,
 } from '../objects/layout.ts';
-import { BEHAVIOR, CLOSURE, CONTEXT, PROCESS, SHAPE, SPECIAL } from '../objects/well-known.ts';
+import { CONTEXT, PROCESS, SHAPE, SPECIAL } from '../objects/well-known.ts';
 import { type Code, KIND, type MethodCompiler } from './code.ts';
 import { controlPrimitives } from './control-primitives.ts';
 import * as frames from './frames.ts';
@@ -67,6 +67,8 @@ export interface RunResult {
   /** When the next timer is due, in milliseconds from now; null without one. */
   readonly nextTimerMs: number | null;
   readonly interrupts: number;
+  /** Whether anything was executed. */
+  readonly ran: boolean;
 }
 
 export interface InterpreterOptions {
@@ -137,6 +139,10 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #pendingCount = 0;
   #pendingText = '';
   #sliceStart = 0;
+  /** When the turn is to end: UTC, microseconds. */
+  #turnEnd = Number.POSITIVE_INFINITY;
+  #ran = false;
+  #goesOn = false;
   /** Activations may be on the JavaScript stack. */
   #isRunning = false;
   /** The next safepoint measures how much the running process has spilled. */
@@ -198,16 +204,21 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   // --- the base loop -----------------------------------------------------------------------------
 
   /**
-   * Runs processes until none is ready ('idle') or the host asked for something ('host'). All
-   * activations are in heap Contexts then. Never throws for what Smalltalk code does.
+   * Runs processes until none is ready ('idle'), the host asked for something, or the turn is over
+   * ('host'). All activations are in heap Contexts then. Never throws for what Smalltalk code does.
    */
-  run(): RunResult {
+  run(turnMicroseconds = Number.POSITIVE_INFINITY): RunResult {
     this.#loadActive();
-    this.#sliceStart = this.host.nowMicroseconds();
+    const now = this.host.nowMicroseconds();
+    // A process that was running when the last turn ended goes on in its time slice.
+    if (!this.#goesOn) this.#sliceStart = now;
+    this.#turnEnd = now + turnMicroseconds;
+    this.#ran = false;
     this.ticks = 0;
     for (;;) {
       const result = this.#safepoint();
       if (result !== null) return result;
+      this.#ran = true;
       this.#isRunning = true;
       this.#settle(frames.resume(this, this.currentContext));
       this.#isRunning = false;
@@ -431,7 +442,8 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   #ended(status: 'idle' | 'host', interrupts: number): RunResult {
     const wait = this.timerDeadline - this.host.nowMicroseconds();
     const nextTimerMs = Number.isFinite(wait) ? Math.max(0, Math.ceil(wait / 1000)) : null;
-    return { status, nextTimerMs, interrupts };
+    this.#goesOn = this.scheduler.active !== this.nil;
+    return { status, nextTimerMs, interrupts, ran: this.#ran };
   }
 
   /**
@@ -534,8 +546,10 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     let stops = this.ticks === 0 || this.H[CONTROL.interrupt] !== 0;
     if (!stops) {
       const now = this.host.nowMicroseconds();
-      stops = now >= this.timerDeadline || now - this.#sliceStart >= SLICE_MICROSECONDS;
-      if (stops && now < this.timerDeadline && !this.scheduler.hasEqual()) {
+      if (now >= this.#turnEnd) this.interrupt(INTERRUPT.checkpoint);
+      const due = Math.min(this.timerDeadline, this.#turnEnd);
+      stops = now >= due || now - this.#sliceStart >= SLICE_MICROSECONDS;
+      if (stops && now < due && !this.scheduler.hasEqual()) {
         this.#sliceStart = now;
         stops = false;
       }
@@ -563,19 +577,6 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     H[context + HEADER_WORDS + CONTEXT.sender] = nil;
     H[context + HEADER_WORDS + CONTEXT.pc] = nil;
     this.cards[(context + HEADER_WORDS) >> PAGE_SHIFT] = CARD_BOTH;
-  }
-
-  newClosure(block: Oop, copied: number, receiver: Oop, outer: Oop, from: number): Oop {
-    const { H, stack, memory } = this;
-    const closure = this.instantiate(SHAPE.FullBlockClosure, CLOSURE.copiedFirst + copied);
-    const at = closure + HEADER_WORDS;
-    const code = memory.follow(block);
-    H[at + CLOSURE.outerContext] = outer;
-    H[at + CLOSURE.compiledBlock] = code;
-    H[at + CLOSURE.numArgs] = (((H[code + HEADER_WORDS]! >> 25) & 15) << 1) | 1;
-    H[at + CLOSURE.receiver] = receiver;
-    for (let i = 0; i < copied; i++) H[at + CLOSURE.copiedFirst + i] = stack[from + i]!;
-    return closure;
   }
 
   /**
@@ -720,14 +721,11 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     args: readonly Oop[],
     options: { readonly priority: number; readonly name: string },
   ): Oop {
-    const { memory } = this;
-    const context = frames.newContext(this, method, receiver, args);
-    const classOop = memory.special(SPECIAL.classProcess);
-    const shape = memory.fetch(classOop, BEHAVIOR.shape) >> 1;
-    const process = this.instantiate(shape, memory.shapes.fixed[shape] ?? 0);
-    memory.store(process, PROCESS.suspendedContext, context);
-    memory.store(process, PROCESS.priority, (options.priority << 1) | 1);
-    memory.store(process, PROCESS.name, memory.newString(options.name));
+    const process = frames.newProcess(
+      this,
+      frames.newContext(this, method, receiver, args),
+      options,
+    );
     this.scheduler.resume(process);
     return process;
   }

@@ -101,8 +101,8 @@ export interface InterpreterHost {
   processFinished(process: number, value: number): void;
   /** The process met an error nobody handles; it is suspended already. */
   unhandledError(process: number, context: number, description: string): void;
-  /** Makes a generation; answers its number when durable. Called with the stack unwound. */
-  commit?(): number;
+  /** Takes a request for a generation (see commit-requests.ts); false when it is none. */
+  commit?(request: number): boolean;
   /** A method that was compiled uses a name that is not declared. */
   undeclared?(warning: { name: string; message: string; line: number; column: number }): void;
   shutdown?(kind: 'reboot' | 'poweroff'): void;

@@ -58,7 +58,22 @@ export class Scheduler {
     this.#scheduler = scheduler;
     const active = memory.follow(memory.fetch(scheduler, SCHEDULER.activeProcess));
     if (this.isProcess(active)) this.active = active;
+    this.#giveWayToBetter();
     return true;
+  }
+
+  /** A generation may hold a ready process of a higher priority than the one that was running. */
+  #giveWayToBetter(): void {
+    const memory = this.#memory;
+    if (this.active === memory.nil) return;
+    const lists = this.#lists();
+    for (let at = this.priority(this.active); at < memory.slotCount(lists); at++) {
+      const list = memory.follow(memory.fetch(lists, at));
+      if (!this.#isPointers(list, 2) || this.#first(list) === memory.nil) continue;
+      this.addFirst(this.#listOf(this.active), this.active);
+      this.mustSwitch = true;
+      return;
+    }
   }
 
   /** Makes `process` (or nil) the running one. */
@@ -105,6 +120,11 @@ export class Scheduler {
     } else {
       this.addLast(this.#listOf(process), process);
     }
+  }
+
+  /** Puts a process into the list of its priority; whoever runs goes on. */
+  makeReady(process: Oop): void {
+    this.addLast(this.#listOf(process), process);
   }
 
   /** Whether making `process` ready would preempt the running one. */

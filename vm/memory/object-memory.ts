@@ -52,7 +52,14 @@ import {
 import { BEHAVIOR, SHAPE } from '../objects/well-known.ts';
 import { become, becomeForward } from './become.ts';
 import { checkHeap } from './check-heap.ts';
-import { clearCheckpointCards, dirtyPages, prepareCheckpoint } from './checkpoint-pages.ts';
+import {
+  clearCheckpointCards,
+  dirtyPageCount,
+  dirtyPages,
+  prepareCheckpoint,
+  setCheckpointCards,
+  takeDirtyPages,
+} from './checkpoint-pages.ts';
 import { attachHeap, initializeHeap } from './heap-start.ts';
 import { MemoryError } from './memory-error.ts';
 import { floatValue, integerValue, newFloat, newInteger } from './numbers.ts';
@@ -96,6 +103,8 @@ export class ObjectMemory {
   /** The same bytes as float64s: the value of a BoxedFloat64 is at `F[(oop >> 1) + 1]`. */
   readonly F: Float64Array;
   readonly cards: Uint8Array;
+  /** The same bytes, four cards a word. */
+  readonly cardWords: Int32Array;
 
   nil: Oop = 0;
   true: Oop = 0;
@@ -137,6 +146,7 @@ export class ObjectMemory {
     this.H = heap;
     this.F = new Float64Array(heap.buffer, heap.byteOffset, heap.length / 2);
     this.cards = cards;
+    this.cardWords = new Int32Array(cards.buffer, cards.byteOffset, cards.length >> 2);
     this.edenLimit = EDEN_START + edenWords;
     this.oldEnd = Math.min(heap.length, OLD_START + (options.oldWordsMax ?? heap.length));
     const spare = Math.max(1.25 * SCAVENGE_HEADROOM_WORDS, (this.oldEnd - OLD_START) / 16);
@@ -624,8 +634,21 @@ export class ObjectMemory {
     return dirtyPages(this);
   }
 
+  dirtyPageCount(): number {
+    return dirtyPageCount(this);
+  }
+
   clearCheckpointCards(pages: readonly number[]): void {
     clearCheckpointCards(this, pages);
+  }
+
+  setCheckpointCards(pages: readonly number[]): void {
+    setCheckpointCards(this, pages);
+  }
+
+  /** Dirty pages to be copied while Smalltalk runs: see checkpoint-pages.ts. */
+  takeDirtyPages(range: { from: number; max: number }, into: number[]): number {
+    return takeDirtyPages(this, range, into);
   }
 
   /** What is wrong with the heap, in sentences; empty when nothing is. */

@@ -37,6 +37,7 @@ import {
   SURVIVOR_B_START,
   SURVIVOR_END,
 } from '../objects/layout.ts';
+import { nextCard } from './checkpoint-pages.ts';
 import type { ObjectMemory, Oop } from './object-memory.ts';
 import { blockEnd, firstBlockTouching, oopOfBlock, pointerSlots } from './walk.ts';
 
@@ -134,11 +135,12 @@ class Scavenger {
 
   /** Scans the pages of old space, up to word `end`, on which something was stored. */
   #scanDirtyPages(end: number): void {
-    const cards = this.#cards;
-    const last = (end - 1) >> PAGE_SHIFT;
-    for (let page = OLD_START >> PAGE_SHIFT; page <= last; page++) {
-      if ((cards[page]! & CARD_SCAVENGE) === 0) continue;
-      cards[page]! &= ~CARD_SCAVENGE;
+    const memory = this.#memory;
+    const endPage = ((end - 1) >> PAGE_SHIFT) + 1;
+    for (let page = OLD_START >> PAGE_SHIFT; ; page++) {
+      page = nextCard(memory, page, endPage, CARD_SCAVENGE);
+      if (page === endPage) return;
+      this.#cards[page]! &= ~CARD_SCAVENGE;
       this.#scanPage(page, end);
     }
   }

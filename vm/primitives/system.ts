@@ -60,15 +60,11 @@ export const consoleWrite: Primitive = ofOperands(1, (vm, string) => {
   return string;
 });
 
-/** primitiveCommit: the number of the generation made. Runs unwound. */
-export const commit: Primitive = (vm) => {
+/** primitiveCommit(request): answered in the Array when the generation is durable. Runs unwound. */
+export const commit: Primitive = ofOperands(1, (vm, request) => {
   if (vm.host.commit === undefined) return fail(vm, PRIM_ERROR.unsupported);
-  try {
-    return newInteger(vm, vm.host.commit());
-  } catch {
-    return fail(vm, PRIM_ERROR.hostError);
-  }
-};
+  return vm.host.commit(request) ? request : fail(vm, PRIM_ERROR.badArgument);
+});
 
 /** primitiveShutdown(#reboot or #poweroff). */
 export const shutdown: Primitive = ofOperands(1, (vm, kind) => {

@@ -85,23 +85,41 @@ export type FromVm =
       readonly fields: readonly string[];
       readonly activated: readonly string[];
     }
-  | { readonly kind: 'commitRefused'; readonly reason: string }
   /** Ctrl-C has been seen to, whatever there was to stop. */
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'stopped' };
 
-/** A commit: page i is bytes [4096 i, 4096 (i + 1)) of the staging buffer. */
-export interface CommitMessage {
-  readonly kind: 'commit';
-  readonly ticket: number;
-  /**
-   * The last failed ticket the vm knows of. Pages of a failed commit are in no generation, so the
-   * store refuses every commit made before the vm has heard of the failure and staged them again.
-   */
-  readonly afterFailure: number;
-  readonly pages: Float64Array;
-  readonly staging: SharedArrayBuffer;
-}
+/**
+ * The vm to the store. Every message with pages has a serial number, rising; `afterFailure` is the
+ * last serial whose failure the vm has heard of. Pages of a message that failed are in no
+ * generation, so the store refuses every message sent before the vm had heard of it.
+ */
+export type VmToStore =
+  /** Write these pages ahead of their commit; page i is at `offsetBytes` + 4096 i. */
+  | {
+      readonly kind: 'stage';
+      readonly serial: number;
+      readonly afterFailure: number;
+      readonly pages: readonly number[];
+      readonly staging: SharedArrayBuffer;
+      readonly offsetBytes: number;
+    }
+  /** Make a generation of what was staged and these; page i is at 4096 i of the staging buffer. */
+  | {
+      readonly kind: 'commit';
+      readonly serial: number;
+      readonly afterFailure: number;
+      readonly ticket: number;
+      readonly pages: readonly number[];
+      readonly staging: SharedArrayBuffer;
+    }
+  /** There will be no commit with this ticket. */
+  | {
+      readonly kind: 'refuse';
+      readonly ticket: number;
+      readonly code: string;
+      readonly message: string;
+    };
 
 /** The store's word to vm and supervisor when a commit is durable, or could not be made so. */
 export type Committed =
@@ -109,6 +127,17 @@ export type Committed =
   | {
       readonly kind: 'commitFailed';
       readonly ticket: number;
+      readonly code: string;
+      readonly message: string;
+    };
+
+/** The store's word to the vm. */
+export type StoreToVm =
+  | Committed
+  | { readonly kind: 'staged'; readonly serial: number }
+  | {
+      readonly kind: 'stageFailed';
+      readonly serial: number;
       readonly code: string;
       readonly message: string;
     };

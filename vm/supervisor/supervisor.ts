@@ -402,9 +402,6 @@ export class Supervisor {
           .catch((error: Error) => this.#console.write(`${error.message}\n`));
         return;
       }
-      case 'commitRefused':
-        this.#sayCommitTrouble('refused', message.reason);
-        return;
       case 'interrupted':
         this.#interruptMs = 0;
         return;
