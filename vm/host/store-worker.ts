@@ -5,6 +5,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
+import { CONTROL, INTERRUPT, PAGE_BYTES } from '../objects/layout.ts';
 import { PageMap } from '../pager/page-map.ts';
 import { StoreError } from '../store/store-error.ts';
 import { SIGNAL, type VmToStore } from '../supervisor/messages.ts';
@@ -80,12 +81,16 @@ function main({ signals, leaveCrashes }: StoreWorkerData): void {
     );
   });
   const takeCommits = (port: MessagePort): void => {
+    // The control page is never missing: the only part of the region this thread may touch.
+    const control = new Int32Array(addon.view(0, PAGE_BYTES));
     const line = new CommitLine({
       stage: (pages, bytes) => service.stage(pages, bytes),
       commit: (pages, bytes) => service.commit(pages, bytes),
       tell: (news) => {
         if (news.kind === 'committed' || news.kind === 'commitFailed') supervisor.postMessage(news);
         port.postMessage(news);
+        // A vm that runs hears it at its next safepoint, one that sleeps wakes.
+        Atomics.or(control, CONTROL.interrupt, INTERRUPT.host);
         Atomics.add(wake, SIGNAL.wake, 1);
         Atomics.notify(wake, SIGNAL.wake);
       },
