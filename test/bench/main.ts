@@ -17,6 +17,7 @@ import { table } from './report.ts';
 
 /** The benchmarks by name; a new one is a module with its parts and a line here. */
 const BENCHES: Record<string, () => Promise<Bench>> = {
+  checkpoint: async () => (await import('./checkpoint.ts')).checkpointBench,
   journal: async () => (await import('./journal.ts')).journalBench,
 };
 
