@@ -10,6 +10,7 @@ import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
 import {
   CARD_CHECKPOINT,
   EDEN_START,
+  FORMAT_SHIFT,
   OLD_START,
   PAGE_BYTES,
   PAGE_WORDS,
@@ -246,5 +247,36 @@ describe('Checkpointer', () => {
     expect((bench.memory.cards[page] ?? 0) & CARD_CHECKPOINT).toBe(CARD_CHECKPOINT);
     expect(bench.checkpointer.request(100)).toBe(0);
     expect((bench.memory.cards[page] ?? 0) & CARD_CHECKPOINT).toBe(CARD_CHECKPOINT);
+  });
+
+  test.each([
+    ['a slot that refers to nowhere', (bench: Bench) => bench.memory.store(bench.array, 5, 64)],
+    [
+      'a slot that refers beyond old space',
+      (bench: Bench) => bench.memory.store(bench.array, 6, bench.memory.oldLimit + 2),
+    ],
+    [
+      'a header that is none',
+      (bench: Bench) => {
+        const oop = bench.memory.instantiateOld(SHAPE.Array, 4);
+        bench.memory.H[oop] = SHAPE.Array | (8 << FORMAT_SHIFT);
+      },
+    ],
+    [
+      'a body without end',
+      (bench: Bench) => {
+        const oop = bench.memory.instantiateOld(SHAPE.Array, 300);
+        bench.memory.H[oop - 1] = 2 ** 28;
+      },
+    ],
+  ])('a damaged heap becomes no generation: %s', (_, damage) => {
+    const bench = new Bench();
+    bench.run(bench.checkpointer.request(1), 0, 3);
+    const before = bench.journal.head.number;
+    damage(bench);
+    bench.run(bench.checkpointer.request(1), 0, 3);
+    expect(bench.failures).toEqual(['HEAP_DAMAGED']);
+    expect(bench.journal.head.number).toBe(before);
+    expect(bench.checkpointer.generation).toBe(before);
   });
 });

@@ -2,12 +2,14 @@
  * The store's end of a vm's line: pages written ahead, and commits, in the order they come.
  *
  * The bytes come in staging buffers that the vm does not change until it has been answered; nothing
- * here touches the region, for the pager may be waiting for this thread.
+ * here touches the region, for the pager may be waiting for this thread. Copies that do not look
+ * like a heap become no generation.
  */
-import { assert } from '../base/assert.ts';
+import { faultOfCopies } from '../memory/check-copies.ts';
+import { MemoryError } from '../memory/memory-error.ts';
 import { PAGE_BYTES } from '../store/storage.ts';
-import { StoreError, type StoreErrorCode } from '../store/store-error.ts';
-import type { StoreToVm, VmToStore } from '../supervisor/messages.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { HandedPages, StoreToVm, VmToStore } from '../supervisor/messages.ts';
 
 export interface CommitLineOptions {
   /** Writes pages ahead of their commit. Throws StoreError. */
@@ -22,7 +24,7 @@ type Refusal = { readonly code: string; readonly message: string };
 export class CommitLine {
   readonly #options: CommitLineOptions;
   #lastFailed = 0;
-  #reason = new StoreError('IO_FAILED', '');
+  #reason: StoreError | MemoryError = new StoreError('IO_FAILED', '');
 
   constructor(options: CommitLineOptions) {
     this.#options = options;
@@ -35,16 +37,15 @@ export class CommitLine {
       case 'stage': {
         const { serial, pages, staging, offsetBytes } = message;
         const bytes = new Uint8Array(staging, offsetBytes, pages.length * PAGE_BYTES);
-        const refusal = this.#attempt(message, () => this.#options.stage(pages, bytes));
+        const refusal = this.#attempt(message, bytes, () => this.#options.stage(pages, bytes));
         tell(refusal ? { kind: 'stageFailed', serial, ...refusal } : { kind: 'staged', serial });
         return;
       }
       case 'commit': {
         const { ticket, pages } = message;
-        const bytes = new Uint8Array(message.staging);
-        assert(bytes.length >= pages.length * PAGE_BYTES, 'staging buffer');
+        const bytes = new Uint8Array(message.staging, 0, pages.length * PAGE_BYTES);
         let generation = 0;
-        const refusal = this.#attempt(message, () => {
+        const refusal = this.#attempt(message, bytes, () => {
           generation = this.#options.commit(pages, bytes);
         });
         if (refusal) tell({ kind: 'commitFailed', ticket, ...refusal });
@@ -59,16 +60,29 @@ export class CommitLine {
   }
 
   /** An operating error is told, and makes the line refuse what the vm sent before it heard. */
-  #attempt(message: { serial: number; afterFailure: number }, body: () => void): Refusal | null {
+  #attempt(message: HandedMessage, bytes: Uint8Array, body: () => void): Refusal | null {
     try {
       if (message.afterFailure < this.#lastFailed) throw this.#reason;
+      check(message, bytes);
       body();
       return null;
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof StoreError) && !(error instanceof MemoryError)) throw error;
       this.#lastFailed = message.serial;
-      this.#reason = new StoreError(error.code as StoreErrorCode, error.message);
+      this.#reason = error;
       return { code: error.code, message: error.message };
     }
   }
+}
+
+type HandedMessage = Extract<VmToStore, HandedPages>;
+
+function check(message: HandedMessage, bytes: Uint8Array): void {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const fault = faultOfCopies({ ...message, words, provisional: message.kind === 'stage' });
+  if (fault === null) return;
+  throw new MemoryError(
+    'HEAP_DAMAGED',
+    `Cannot commit: the heap is damaged on ${fault}; go back to the last generation`,
+  );
 }

@@ -144,6 +144,14 @@ export function takeDirtyPages(
   return memory.H.length >> PAGE_SHIFT;
 }
 
+/** For each page the word at which its first block starts; 0: none does, or it is not old space. */
+export function firstBlocks(memory: ObjectMemory, pages: readonly number[]): Int32Array {
+  const old = OLD_START >> PAGE_SHIFT;
+  return Int32Array.from(pages, (page) =>
+    page < old ? 0 : Math.max(0, memory.H[START_TABLE_START + page]!),
+  );
+}
+
 /** Whether a slot on this page of old space refers to eden or the survivors. */
 function refersToYoung(memory: ObjectMemory, page: number): boolean {
   const { H } = memory;

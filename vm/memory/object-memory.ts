@@ -56,6 +56,7 @@ import {
   clearCheckpointCards,
   dirtyPageCount,
   dirtyPages,
+  firstBlocks,
   prepareCheckpoint,
   setCheckpointCards,
   takeDirtyPages,
@@ -644,6 +645,11 @@ export class ObjectMemory {
 
   setCheckpointCards(pages: readonly number[]): void {
     setCheckpointCards(this, pages);
+  }
+
+  /** Where the first block of each page starts: see checkpoint-pages.ts. */
+  firstBlocks(pages: readonly number[]): Int32Array {
+    return firstBlocks(this, pages);
   }
 
   /** Dirty pages to be copied while Smalltalk runs: see checkpoint-pages.ts. */

@@ -22,7 +22,7 @@ import { assert } from '../base/assert.ts';
 import type { CommitRequests } from '../interpreter/commit-requests.ts';
 import type { ObjectMemory } from '../memory/object-memory.ts';
 import { CONTROL, EDEN_START, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS } from '../objects/layout.ts';
-import type { StoreToVm, VmToStore } from './messages.ts';
+import type { HandedPages, StoreToVm, VmToStore } from './messages.ts';
 
 export interface CheckpointerHost {
   /** To the store, in order. */
@@ -259,8 +259,7 @@ export class Checkpointer {
     const offsetBytes = place * PIECE_PAGES * PAGE_BYTES;
     this.#copy(pages, new Int32Array(staging, offsetBytes));
     this.#pieces.set(serial, { pages, place });
-    const afterFailure = this.#failedSerial;
-    this.#host.post({ kind: 'stage', serial, afterFailure, pages, staging, offsetBytes });
+    this.#host.post({ kind: 'stage', ...this.#handed(serial, pages, staging), offsetBytes });
   }
 
   /** Forgets a piece the store has answered; its pages. */
@@ -355,9 +354,20 @@ export class Checkpointer {
     this.#requests.leave();
     const serial = ++this.#serial;
     this.#commit = { ticket, serial, generation, pages };
-    const afterFailure = this.#failedSerial;
-    const staging = this.#staging;
-    this.#host.post({ kind: 'commit', serial, afterFailure, ticket, pages, staging });
+    this.#host.post({ kind: 'commit', ...this.#handed(serial, pages, this.#staging), ticket });
+  }
+
+  #handed(serial: number, pages: readonly number[], staging: SharedArrayBuffer): HandedPages {
+    const { oldLimit, shapes } = this.#memory;
+    return {
+      serial,
+      afterFailure: this.#failedSerial,
+      pages,
+      staging,
+      firstBlocks: this.#memory.firstBlocks(pages),
+      oldLimit,
+      shapeCount: shapes.count,
+    };
   }
 
   #refuse(ticket: number, code: string, message: string): void {

@@ -94,25 +94,22 @@ export type FromVm =
  * last serial whose failure the vm has heard of. Pages of a message that failed are in no
  * generation, so the store refuses every message sent before the vm had heard of it.
  */
+export interface HandedPages {
+  readonly serial: number;
+  readonly afterFailure: number;
+  readonly pages: readonly number[];
+  readonly staging: SharedArrayBuffer;
+  /** What the copies are checked against: see vm/memory/check-copies.ts. */
+  readonly firstBlocks: Int32Array;
+  readonly oldLimit: number;
+  readonly shapeCount: number;
+}
+
 export type VmToStore =
   /** Write these pages ahead of their commit; page i is at `offsetBytes` + 4096 i. */
-  | {
-      readonly kind: 'stage';
-      readonly serial: number;
-      readonly afterFailure: number;
-      readonly pages: readonly number[];
-      readonly staging: SharedArrayBuffer;
-      readonly offsetBytes: number;
-    }
+  | (HandedPages & { readonly kind: 'stage'; readonly offsetBytes: number })
   /** Make a generation of what was staged and these; page i is at 4096 i of the staging buffer. */
-  | {
-      readonly kind: 'commit';
-      readonly serial: number;
-      readonly afterFailure: number;
-      readonly ticket: number;
-      readonly pages: readonly number[];
-      readonly staging: SharedArrayBuffer;
-    }
+  | (HandedPages & { readonly kind: 'commit'; readonly ticket: number })
   /** There will be no commit with this ticket. */
   | {
       readonly kind: 'refuse';
