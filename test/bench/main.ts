@@ -18,6 +18,7 @@ import { table } from './report.ts';
 /** The benchmarks by name; a new one is a module with its parts and a line here. */
 const BENCHES: Record<string, () => Promise<Bench>> = {
   checkpoint: async () => (await import('./checkpoint.ts')).checkpointBench,
+  idle: async () => (await import('./idle.ts')).idleBench,
   journal: async () => (await import('./journal.ts')).journalBench,
 };
 
