@@ -60,6 +60,8 @@ function commitWhile(mib: number): string {
     `1 to: ${Math.ceil(mib / ARRAY_MIB)} do: [:i | ` +
     `1 to: ${Math.min(mib, ARRAY_MIB) * 256} do: [:k | ` +
     `(Heap at: i) at: k - 1 * ${PAGE_SLOTS} + 2 put: k]]. ` +
+    // What was dirtied in one go is scanned by the next scavenge: that is no pause of a checkpoint.
+    '120000 timesRepeat: [Array new: 60]. ' +
     'Smalltalk at: #Late put: OrderedCollection new. begin := Time microsecondClock. ' +
     'generation := Journal commit. late := Late asArray sorted. Smalltalk at: #Late put: nil. ' +
     'Writer terminate. {generation. Time microsecondClock - begin. late size. ' +

@@ -189,9 +189,11 @@ class Scavenger {
       if (end > Math.max(from, firstWeak)) this.#weak.push(oop, Math.max(from, firstWeak), end);
       end = firstWeak;
     }
+    // Most words of a dirty page are neither young nor, without forwarders, of any interest.
+    const settled = this.#followOld ? Number.MAX_SAFE_INTEGER : OLD_START;
     for (let at = Math.max(body, from); at < end; at++) {
       const oldValue = H[at]!;
-      if ((oldValue & 1) !== 0) continue;
+      if ((oldValue & 1) !== 0 || oldValue >= settled) continue;
       const value = this.forward(oldValue);
       if (value !== oldValue) this.#replace(at, value);
       else if (value < SURVIVOR_END && value >= EDEN_START) this.#remember(at);
