@@ -1,18 +1,23 @@
 /**
- * The oracle: what a journal must hold, kept as plain maps, and the check of a real journal
- * against it. Page contents follow from a stamp, so the model stores only stamps.
+ * The oracle: what a journal must hold, kept as plain maps. Page contents follow from a stamp, so
+ * the model stores only stamps. A model is never changed: operations make new ones.
  */
-import type { Journal } from '../../vm/store/journal.ts';
+import type { GenerationKind } from '../../vm/store/record.ts';
 import { PAGE_BYTES } from '../../vm/store/storage.ts';
-import { StoreError } from '../../vm/store/store-error.ts';
 
 export interface ModelGeneration {
   number: number;
   parent: number | null;
+  kind: GenerationKind;
+  wallMs: number;
+  journalMs: number;
   /** Page number to stamp. */
   pages: ReadonlyMap<number, number>;
+  /** Bytes of meta, each the low byte of wallMs. */
+  metaBytes: number;
   label: string | null;
   pinned: boolean;
+  knownGood: boolean;
 }
 
 export interface Model {
@@ -20,20 +25,45 @@ export interface Model {
   head: number;
   /** Page number to stamp of what was written ahead of its commit; gone when the power goes. */
   staged: ReadonlyMap<number, number>;
+  /** Generations that a reader holds; let go of when the journal is opened anew. */
+  held: ReadonlySet<number>;
   changes: readonly string[];
   unversioned: ReadonlyMap<string, string>;
 }
 
 /** The model of a journal just formatted. */
 export function blankModel(): Model {
-  const first = { number: 0, parent: null, pages: new Map(), label: null, pinned: false };
+  const first: ModelGeneration = {
+    number: 0,
+    parent: null,
+    kind: 'format',
+    wallMs: 0,
+    journalMs: 0,
+    pages: new Map(),
+    metaBytes: 0,
+    label: null,
+    pinned: false,
+    knownGood: false,
+  };
   return {
     generations: new Map([[0, first]]),
     head: 0,
     staged: new Map(),
+    held: new Set(),
     changes: [],
     unversioned: new Map(),
   };
+}
+
+/** What is left of a model when its journal is opened anew. */
+export function reopened(model: Model): Model {
+  if (model.staged.size + model.held.size === 0) return model;
+  return { ...model, staged: new Map(), held: new Set() };
+}
+
+/** The newest generation of a model. */
+export function headOf(model: Model): ModelGeneration {
+  return model.generations.get(model.head) as ModelGeneration;
 }
 
 /** The bytes of a page with that stamp. */
@@ -42,7 +72,7 @@ export function stampedPage(page: number, stamp: number): Uint8Array {
   const words = new Uint32Array(bytes.buffer);
   words[0] = page;
   words[1] = stamp;
-  let word = Math.imul(stamp + 1, 0x9e3779b1) ^ page;
+  let word = seedOf(page, stamp);
   for (let index = 2; index < words.length; index++) {
     word = Math.imul(word ^ (word >>> 13), 0x85ebca6b);
     words[index] = word;
@@ -55,7 +85,7 @@ export function stampOf(page: number, bytes: Uint8Array): number | null {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, PAGE_BYTES / 4);
   const stamp = words[1] as number;
   if (words[0] !== page >>> 0) return null;
-  let word = Math.imul(stamp + 1, 0x9e3779b1) ^ page;
+  let word = seedOf(page, stamp);
   for (let index = 2; index < words.length; index++) {
     word = Math.imul(word ^ (word >>> 13), 0x85ebca6b);
     if (words[index] !== word >>> 0) return null;
@@ -63,84 +93,9 @@ export function stampOf(page: number, bytes: Uint8Array): number | null {
   return stamp;
 }
 
+function seedOf(page: number, stamp: number): number {
+  return Math.imul(stamp + 1, 0x9e3779b1) ^ page ^ Math.imul(page / 2 ** 32, 0x27d4eb2f);
+}
+
+/** A promise of the journal that was broken. */
 export class Violation extends Error {}
-
-/** What of the model a journal on a damaged medium no longer had; never a wrong answer. */
-export interface Losses {
-  pages: number;
-  generations: number;
-}
-
-/** Compares everything; throws a Violation at the first difference. */
-export function checkJournal(journal: Journal, model: Model): void {
-  const head = journal.head.number;
-  if (head !== model.head) {
-    throw new Violation(`the head is generation ${head}, wanted ${model.head}`);
-  }
-  const known = new Map<string, number>();
-  for (const wanted of model.generations.values()) checkGeneration(journal, wanted, known, null);
-  const kept = journal.generations().length;
-  if (kept !== model.generations.size) {
-    throw new Violation(`${kept} generations are listed, wanted ${model.generations.size}`);
-  }
-  const changes = [...journal.changes()].map(({ record }) => new TextDecoder().decode(record));
-  if (changes.join('\n') !== model.changes.join('\n')) {
-    throw new Violation(`the change log is [${changes}], wanted [${model.changes}]`);
-  }
-  checkUnversioned(journal, model);
-}
-
-function checkUnversioned(journal: Journal, model: Model): void {
-  for (const [key, wanted] of model.unversioned) {
-    const found = journal.unversioned.read(key);
-    const text = found && new TextDecoder().decode(found);
-    if (text !== wanted) throw new Violation(`unversioned ${key} is ${text}, wanted ${wanted}`);
-  }
-}
-
-/** Compares one generation; unreadable pages are counted when `lossy`, wrong ones never pass. */
-export function checkGeneration(
-  journal: Journal,
-  wanted: ModelGeneration,
-  known: Map<string, number>,
-  losses: Losses | null,
-): void {
-  const name = `generation ${wanted.number}`;
-  const found = journal.generation(wanted.number);
-  if (!found) throw new Violation(`${name} is gone`);
-  if (found.parent !== wanted.parent) {
-    throw new Violation(`${name} has parent ${found.parent}, wanted ${wanted.parent}`);
-  }
-  if (!losses && (found.label !== wanted.label || found.pinned !== wanted.pinned)) {
-    throw new Violation(`${name} is labelled ${found.label}, wanted ${wanted.label}`);
-  }
-  let count = 0;
-  const bytes = new Uint8Array(PAGE_BYTES);
-  for (const { page, offsetBytes } of journal.pageMap(wanted.number)) {
-    count++;
-    const stamp = wanted.pages.get(page);
-    if (stamp === undefined) throw new Violation(`${name} has page ${page}, which it never had`);
-    // A block proved once at this place for this page needs no second reading.
-    const place = `${page}@${offsetBytes}`;
-    let seen = known.get(place);
-    if (seen === undefined) {
-      try {
-        journal.readPage(wanted.number, page, bytes);
-      } catch (error) {
-        if (!losses || !(error instanceof StoreError)) throw error;
-        losses.pages++;
-        continue;
-      }
-      const real = stampOf(page, bytes);
-      if (real === null) throw new Violation(`${name} page ${page} holds bytes never written`);
-      seen = real;
-      known.set(place, seen);
-    }
-    if (seen !== stamp) {
-      throw new Violation(`${name} page ${page} holds stamp ${seen}, wanted ${stamp}`);
-    }
-  }
-  if (count !== wanted.pages.size) {
-    throw new Violation(`${name} has ${count} pages, wanted ${wanted.pages.size}`);
-  }
-}

@@ -630,12 +630,14 @@ export class Journal {
   #settle(found: Recovered): void {
     const writer = this.#begin('open journal for writing');
     this.#writing('open journal for writing', () => {
-      this.#storage.flush();
+      writer.flushAccepted();
       const newId = found.superblock.id.some((byte, index) => byte !== this.#id[index]);
       const grown = this.#segments.count !== found.superblock.segmentCount;
-      if ((newId || grown) && this.#segments.free > 0) writer.mount();
-      // Twice: should the medium lose the newest superblock, the one before must have the id, too.
-      if (newId && this.#segments.free > 0) writer.renewSuperblock();
+      if ((!newId && !grown) || this.#segments.free === 0) return;
+      writer.mount();
+      // Twice: should the medium lose the newest superblock, the one before must have the id and
+      // reach the new segments, too.
+      writer.renewSuperblock();
     });
   }
 

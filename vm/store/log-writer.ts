@@ -159,6 +159,11 @@ export class LogWriter {
     if (!this.#mounted) this.#guard(() => this.#startSegment());
   }
 
+  /** Makes durable what opening accepted. */
+  flushAccepted(): void {
+    this.#guard(() => this.#storage.flush());
+  }
+
   /** Bytes left for a body in the header of the unit being collected. */
   bodyRoom(): number {
     return PAGE_BYTES - unitBodyOffset(this.#count);

@@ -33,6 +33,7 @@ import {
   type UnitHeader,
   unitBodyOffset,
 } from './format.ts';
+import { readPatiently } from './reading.ts';
 import { type CommitRecord, readRecord } from './record.ts';
 import { Segments, TABLE_ENTRIES } from './segments.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
@@ -142,7 +143,7 @@ function guessSuperblock(
   let headers = 0;
   let newest: { sequence: number; nonce: Uint8Array } | null = null;
   for (let physical = FIRST_SEGMENT; physical < segmentCount; physical++) {
-    if (!tryRead(storage, physical * segmentBytes, block)) continue;
+    if (!readPatiently(storage, physical * segmentBytes, block)) continue;
     const header = readUnitHeader(block, segmentBytes / PAGE_BYTES);
     if (header?.kind !== UNIT.segment || header.slot !== 0) continue;
     const body = readSegmentBody(block);
@@ -300,7 +301,8 @@ class ChainReader {
     if (physical < FIRST_SEGMENT || physical >= this.#segments.count) return null;
     const base = physical * this.#segments.segmentBytes;
     const window = this.#storage.allocate(SCAN_BYTES);
-    if (!tryRead(this.#storage, base, window)) return null;
+    // What cannot be read is zeros: as good as a damaged header.
+    readPatiently(this.#storage, base, window);
     // With a header of its own it is no part of this chain, but left over from an older one.
     const own = readUnitHeader(window.subarray(0, PAGE_BYTES), this.#segments.slots);
     if (own?.kind === UNIT.segment && own.slot === 0) return null;
@@ -337,7 +339,7 @@ class ChainReader {
   #unitAt(physical: number, slot: number): FoundUnit | null {
     const offsetBytes = physical * this.#segments.segmentBytes + slot * PAGE_BYTES;
     const block = this.#storage.allocate(PAGE_BYTES);
-    if (!tryRead(this.#storage, offsetBytes, block)) return null;
+    if (!readPatiently(this.#storage, offsetBytes, block)) return null;
     const header = readUnitHeader(block, this.#segments.slots);
     const ours = header?.nonce === this.#nonce;
     return header && ours && header.slot === slot ? { header, block, offsetBytes } : null;
@@ -477,10 +479,7 @@ class ChainReader {
     for (let slot = from; slot < limit; ) {
       if (windowSlot < 0 || slot >= windowSlot + SCAN_BYTES / PAGE_BYTES) {
         windowSlot = Math.min(slot, this.#segments.slots - SCAN_BYTES / PAGE_BYTES);
-        if (!tryRead(this.#storage, base + windowSlot * PAGE_BYTES, window)) {
-          if (!beyond) break;
-          readEach(this.#storage, base + windowSlot * PAGE_BYTES, window);
-        }
+        readPatiently(this.#storage, base + windowSlot * PAGE_BYTES, window);
       }
       const at = (slot - windowSlot) * PAGE_BYTES;
       const view = window.subarray(at, at + PAGE_BYTES);
@@ -519,7 +518,7 @@ class ChainReader {
 export function provedPayload(storage: Storage, unit: FoundUnit): Uint8Array | null {
   const payload = storage.allocate(unit.header.blocks * PAGE_BYTES);
   const begin = unit.offsetBytes + PAGE_BYTES;
-  if (payload.length > 0 && !tryRead(storage, begin, payload)) return null;
+  if (payload.length > 0 && !readPatiently(storage, begin, payload)) return null;
   const list = readBlockList(unit.block, unit.header.blocks);
   for (const [index, entry] of list.entries()) {
     const bytes = payload.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
@@ -555,22 +554,4 @@ function hasGap(units: readonly FoundUnit[]): boolean {
     slot += 1 + header.blocks;
   }
   return false;
-}
-
-/** Reads what can be read block by block; the rest is zero. */
-function readEach(storage: Storage, offset: number, into: Uint8Array): void {
-  const block = storage.allocate(PAGE_BYTES);
-  for (let at = 0; at < into.length; at += PAGE_BYTES) {
-    if (tryRead(storage, offset + at, block)) into.set(block, at);
-    else into.fill(0, at, at + PAGE_BYTES);
-  }
-}
-
-function tryRead(storage: Storage, offset: number, into: Uint8Array): boolean {
-  try {
-    storage.read(offset, into);
-    return true;
-  } catch {
-    return false;
-  }
 }

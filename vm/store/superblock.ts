@@ -25,6 +25,7 @@ import {
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
 } from './format.ts';
+import { readPatiently } from './reading.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 
@@ -180,11 +181,11 @@ function readRing(
   const bytes = RING_BLOCKS * PAGE_BYTES;
   if (ringOffset + bytes > storage.sizeBytes) return;
   const ring = storage.allocate(bytes);
-  const readable = tryRead(storage, ringOffset, ring);
+  const readable = readPatiently(storage, ringOffset, ring);
   for (let index = 0; index < RING_BLOCKS; index++) {
     const block = ring.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
     // After a failed read of the ring each block gets a chance of its own.
-    if (!readable && !tryRead(storage, ringOffset + index * PAGE_BYTES, block)) {
+    if (!readable && !readPatiently(storage, ringOffset + index * PAGE_BYTES, block)) {
       seen.damaged++;
       continue;
     }
@@ -195,15 +196,6 @@ function readRing(
     else if (result.number % RING_BLOCKS !== index) seen.damaged++;
     else if (ringOffset !== 0 && ringOffset !== result.segmentBytes) seen.damaged++;
     else found.set(result.number, result);
-  }
-}
-
-function tryRead(storage: Storage, offset: number, into: Uint8Array): boolean {
-  try {
-    storage.read(offset, into);
-    return true;
-  } catch {
-    return false;
   }
 }
 

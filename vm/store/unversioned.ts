@@ -2,7 +2,8 @@
  * The unversioned area: small values that no rollback takes back and no history keeps (boot
  * counters, the reason of the last crash, kept secrets). Two copies, written in place one after the
  * other with a flush between; the newer valid one counts, so a power cut leaves the old or the new
- * value, and one rotten copy costs nothing.
+ * value, and one rotten copy costs nothing. After a cut the copy that was left behind comes first:
+ * the other is the only one there is.
  *
  *   0 8 bytes "PALUNVER"   8 u32 checksum without this field   12 u32 payload bytes   16 u64 counter
  *  24 payload: (u8 key bytes, u16 value bytes, key, value) one after the other
@@ -12,6 +13,7 @@ import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, getUint64, setUint64, viewOf } from '../base/bytes.ts';
 import { checksum } from '../base/checksum.ts';
 import { UNVERSIONED_BYTES, UNVERSIONED_OFFSET } from './format.ts';
+import { readPatiently } from './reading.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 
@@ -20,7 +22,8 @@ const HEADER_BYTES = 24;
 
 export class Unversioned {
   readonly #storage: Storage;
-  readonly #offsets: readonly [number, number];
+  /** The copies in the order of writing: never first the only one that holds the newest values. */
+  #offsets: readonly [number, number];
   readonly #writable: boolean;
   #values = new Map<string, Uint8Array>();
   #counter = 0;
@@ -30,13 +33,16 @@ export class Unversioned {
   constructor(storage: Storage, segmentBytes: number, writable: boolean) {
     this.#storage = storage;
     this.#writable = writable;
-    this.#offsets = [UNVERSIONED_OFFSET, segmentBytes + UNVERSIONED_OFFSET];
-    const copies = this.#offsets.map((offset) => readCopy(storage, offset));
+    const first = UNVERSIONED_OFFSET;
+    const second = segmentBytes + UNVERSIONED_OFFSET;
+    const copies = [first, second].map((offset) => readCopy(storage, offset));
     for (const copy of copies) {
       if (!copy || copy.counter < this.#counter) continue;
       this.#counter = copy.counter;
       this.#values = copy.values;
     }
+    const [a, b] = copies;
+    this.#offsets = (a?.counter ?? -1) > (b?.counter ?? -1) ? [second, first] : [first, second];
     this.damaged = copies.filter((copy) => copy === null).length;
   }
 
@@ -61,9 +67,16 @@ export class Unversioned {
     const area = this.#storage.allocate(UNVERSIONED_BYTES);
     const length = encode(area, values, this.#counter + 1, key);
     const written = area.subarray(0, Math.ceil(length / PAGE_BYTES) * PAGE_BYTES);
-    for (const offset of this.#offsets) {
-      this.#storage.write(offset, written);
+    const [first, second] = this.#offsets;
+    try {
+      this.#storage.write(first, written);
       this.#storage.flush();
+      this.#offsets = [second, first];
+      this.#storage.write(second, written);
+      this.#storage.flush();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StoreError('IO_FAILED', `Cannot write ${key}: ${reason}; try again`, error);
     }
     this.#values = values;
     this.#counter++;
@@ -117,11 +130,7 @@ function readCopy(
   offset: number,
 ): { counter: number; values: Map<string, Uint8Array> } | null {
   const area = storage.allocate(UNVERSIONED_BYTES);
-  try {
-    storage.read(offset, area);
-  } catch {
-    return null;
-  }
+  if (!readPatiently(storage, offset, area)) return null;
   const view = viewOf(area);
   const end = HEADER_BYTES + view.getUint32(12, true);
   if (!MAGIC.every((byte, index) => area[index] === byte) || end > area.length) return null;
