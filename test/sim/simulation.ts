@@ -21,6 +21,7 @@ import {
 } from './model.ts';
 import { PLAIN_TEARS, powerCut, TEARS } from './power.ts';
 import { Random } from './random.ts';
+import { SecondReader } from './second-reader.ts';
 import { type Operation, type OperationKind, type Prepared, prepare } from './workload.ts';
 
 export interface RunOptions {
@@ -164,6 +165,7 @@ export class Simulation {
     const after = this.#model;
     if (!crashes) return this.#disk.takeIn();
     checkJournal(this.#journal, after);
+    this.#readAgain(after);
     const crash = this.#crashEverywhere(before, prepared, random);
     if (clean && random.chance(this.#options.refusalPercent)) {
       this.#refuseWrites(medium, reopened(before), operation, random);
@@ -426,6 +428,15 @@ export class Simulation {
     }
     this.#checkImage(powerCutAtEnd(disk), this.#expectation(before, prepared, !failed));
     this.#model = now;
+  }
+
+  /** A reader of its own, from the newest superblock and the one before, finds the same. */
+  #readAgain(model: Model): void {
+    const medium = powerCutAtEnd(this.#disk);
+    const count = Math.min(2, SecondReader.superblocksOn(medium));
+    for (let skip = 0; skip < count; skip++) {
+      new SecondReader(medium, skip).check(model);
+    }
   }
 
   /** Power cuts while a journal is being made, on a blank disk. */

@@ -30,6 +30,7 @@ import {
 import type { PagePlace } from './generation.ts';
 import { type LiveMap, type MarkSource, markSteps } from './live-map.ts';
 import type { LogWriter } from './log-writer.ts';
+import { readPatiently } from './reading.ts';
 import { readRecord, type TableState, TREE } from './record.ts';
 import { PAGE_BYTES } from './storage.ts';
 import { TableChanges } from './table-changes.ts';
@@ -374,9 +375,7 @@ class SegmentWindow {
     const length = this.#window.length;
     if (this.#begin < 0 || at < this.#begin || at >= this.#begin + length) {
       this.#begin = Math.min(at, this.#bytes - length);
-      try {
-        this.#storage.read(this.#base + this.#begin, this.#window);
-      } catch {
+      if (!readPatiently(this.#storage, this.#base + this.#begin, this.#window)) {
         this.#begin = -1;
         return null;
       }
