@@ -2,7 +2,7 @@
  * Proves crash images without proving the same thing twice.
  *
  * What a journal answers is a function of what opening found (the head record, the changes behind
- * it, the segment table) and of the blocks that are read to answer. So a comparison that passed once
+ * it, the segment table) and of the blocks read to answer. So a comparison that passed once
  * passes again on every image that (1) opens to the same findings and (2) holds the very same
  * blocks wherever that comparison read. Opening itself runs on every image. Two sizes of such
  * proofs are kept: of a whole journal, and of all pages of one generation, which also notes where

@@ -202,7 +202,7 @@ export class Disk implements Storage {
     return new Uint8Array(bytes);
   }
 
-  /** Takes what was flushed into the medium; what was not may still be lost, acknowledged or not. */
+  /** Takes what was flushed into the medium; what was not may be lost, acknowledged or not. */
   takeIn(): void {
     const flushed = this.events.findLastIndex((event) => event.kind === 'flush');
     this.medium = this.medium.with(written(this.events.slice(0, flushed + 1)));

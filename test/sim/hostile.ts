@@ -1,5 +1,5 @@
 /**
- * Media that break their word: bits rot, a write is lost or lands elsewhere, reads fail for a while,
+ * Media that break their word: bits rot, a write is lost or lands elsewhere, reads fail a while,
  * blocks next to each other die, the newest superblock is stale, a flush lied.
  *
  * Required of what is found then: a StoreError, or a head that once was, with every page right or
@@ -29,10 +29,14 @@ export const DAMAGES = [
   'flashPage', // the blocks around one being written turn into all ones
   'flaky', // some reads fail once
   'ring', // a ring of superblocks is gone
+  'rottenRing', // a bit turns in the fields of a superblock, in one ring
   'staleSuperblock', // the newest superblock never came through
 ] as const;
 export type Damage = (typeof DAMAGES)[number];
-const EXACT: readonly Damage[] = ['flaky', 'ring', 'staleSuperblock'];
+const EXACT: readonly Damage[] = ['flaky', 'ring', 'rottenRing', 'staleSuperblock'];
+
+/** Where in a superblock what it says lies, behind magic, version and checksum. */
+const SUPERBLOCK_FIELDS = { begin: 24, bytes: 100 };
 
 /** What was ever written, acknowledged or not, by generation number. */
 export type Ever = ReadonlyMap<number, readonly ModelGeneration[]>;
@@ -247,6 +251,16 @@ function inflict(
         if (dead) die(at, Number.POSITIVE_INFINITY);
         else changes.set(at, null);
       }
+      break;
+    }
+    case 'rottenRing': {
+      const ring = random.chance(50) ? 0 : segmentBytes / PAGE_BYTES;
+      const places = Array.from({ length: RING_BLOCKS }, (_, slot) => ring + slot);
+      const at = random.pick(places.filter((place) => blocks[place]));
+      const bytes = (blocks[at] as Block).bytes.slice();
+      const byte = SUPERBLOCK_FIELDS.begin + random.below(SUPERBLOCK_FIELDS.bytes);
+      bytes[byte] = (bytes[byte] as number) ^ (1 << random.below(8));
+      changes.set(at, new Block(bytes));
       break;
     }
     case 'staleSuperblock':

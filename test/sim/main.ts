@@ -1,12 +1,14 @@
 /**
  * `npm run sim -- [--seed N] [--runs M] [--ops K] [--images I] [--workers W] [--hostile P]
- * [--refusals P] [--no-shrink]`, or `--exhaustive [--length L]`: the storage simulator.
+ * [--refusals P] [--no-shrink]`, `--exhaustive [--length L]`, or `--mutations [--only TEXT]`: the
+ * storage simulator.
  *
  * Run r uses seed N + r and nothing else, so seed and commit repeat a failure exactly, whatever the
  * number of workers. A failure prints what failed, the seed, and the shortest list of operations
  * that still fails.
  */
 import { parseArgs } from 'node:util';
+import { plantAll } from './mutations.ts';
 import { shrink } from './shrink.ts';
 import { RunFailure } from './simulation.ts';
 import { exhaustiveTasks, type Task, taskOf } from './tasks.ts';
@@ -19,7 +21,7 @@ interface Settings {
   what: string;
 }
 
-function settings(): Settings | string {
+function settings(): Settings | { only: string; runs: number } | string {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
@@ -31,6 +33,8 @@ function settings(): Settings | string {
       workers: { type: 'string', default: '1' },
       length: { type: 'string', default: '3' },
       exhaustive: { type: 'boolean', default: false },
+      mutations: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       'no-shrink': { type: 'boolean', default: false },
     },
   });
@@ -44,6 +48,7 @@ function settings(): Settings | string {
     return `Cannot simulate: --${names.join(', --')}, --workers and --length want numbers`;
   }
   const shrinks = !values['no-shrink'];
+  if (values.mutations) return { only: values.only, runs: number('runs') };
   if (values.exhaustive) {
     const tasks = exhaustiveTasks(length);
     return { tasks, workers, shrinks, what: `all lists of up to ${length} operations` };
@@ -66,6 +71,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${chosen}\n`);
     return 2;
   }
+  if ('only' in chosen) return plantAll(chosen.runs, chosen.only);
   const begin = performance.now();
   const { tally, failure } = await runAll(chosen.tasks, chosen.workers, (done) => {
     const seconds = (performance.now() - begin) / 1000;

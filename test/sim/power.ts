@@ -17,6 +17,7 @@ export const TEARS = [
   'mostly', // nine blocks of ten
   'lone', // the last block and hardly another
   'late', // those after a random one, not those before: reordered as a whole
+  'ringsDie', // by chance; around each superblock being written a page of the flash is gone
 ] as const;
 export type Tear = (typeof TEARS)[number];
 
@@ -32,6 +33,10 @@ export const PLAIN_TEARS = [
 export type PlainTear = (typeof PLAIN_TEARS)[number];
 
 const SECTOR_BYTES = 512;
+/** Blocks in a page of the flash: half a ring of superblocks. */
+const FLASH_PAGE_BLOCKS = 4;
+const ONES = new Block(new Uint8Array(PAGE_BYTES).fill(0xff));
+const SUPERBLOCK = new TextEncoder().encode('Palimpsest');
 const NOTHING = new Uint8Array(PAGE_BYTES);
 
 /** How many of the first `count` events are on the medium for sure. */
@@ -72,6 +77,9 @@ export function powerCut(
       const first = tear === 'firstHalf';
       const half = torn(under, block, (sector) => sector < 4 === first);
       changes.set(at, half);
+    } else if (tear === 'ringsDie' && isSuperblock(block)) {
+      const begin = at - (at % FLASH_PAGE_BLOCKS);
+      for (let near = begin; near < begin + FLASH_PAGE_BLOCKS; near++) changes.set(near, ONES);
     } else if (comesThrough(tear, index, last, cut, random)) put(changes, event);
   }
   return medium.with(changes);
@@ -88,6 +96,7 @@ function comesThrough(
     case 'nothing':
       return false;
     case 'blocks':
+    case 'ringsDie':
       return random.chance(50);
     case 'mostly':
       return random.chance(90);
@@ -102,6 +111,10 @@ function comesThrough(
     default:
       return true;
   }
+}
+
+function isSuperblock({ bytes }: Block): boolean {
+  return SUPERBLOCK.every((byte, at) => bytes[at] === byte);
 }
 
 function torn(before: Slot, after: Block, taken: (sector: number) => boolean): Block {

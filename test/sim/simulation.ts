@@ -72,6 +72,7 @@ const INTERRUPTED: readonly OperationKind[] = [
   'forget',
   'vacuum',
   'maintain',
+  'transfer',
 ];
 /** Operations that follow on an image that was just recovered. */
 const FOLLOWING: readonly OperationKind[] = [...INTERRUPTED, 'drop', 'thin', 'unversioned'];
@@ -107,7 +108,7 @@ interface Crash {
   model: Model;
 }
 
-/** What an image may hold: the state after an operation or, unless that was acknowledged, before. */
+/** What an image may hold: the state after an operation or, unless it was acknowledged, before. */
 interface Expectation {
   before: Model;
   after: Model;
@@ -209,9 +210,10 @@ export class Simulation {
       if (!(error instanceof StoreError) || error.code !== 'JOURNAL_FULL') throw error;
       this.result.refused++;
       const wrote = disk.events.slice(eventsBefore).some((event) => event.kind === 'write');
-      const whole = this.#options.retention === 'manual' && before !== prepared.after;
+      const changes = before !== prepared.after && prepared.refused === undefined;
+      const whole = this.#options.retention === 'manual' && changes;
       if (wrote && whole) throw new Violation('an operation refused for space has written');
-      after = before;
+      after = prepared.refused ?? before;
     }
     this.#model = this.#mayThin(prepared) ? thinned(journal, before, after) : after;
     this.#remember(this.#model);

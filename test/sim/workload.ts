@@ -6,6 +6,7 @@
  */
 import type { Journal } from '../../vm/store/journal.ts';
 import type { GenerationKind } from '../../vm/store/record.ts';
+import { exportGeneration, importGeneration } from '../../vm/store/transfer.ts';
 import { headOf, type Model, type ModelGeneration, stampedPage, Violation } from './model.ts';
 import { Random } from './random.ts';
 
@@ -14,6 +15,8 @@ export const OPERATIONS = {
   commit: 40,
   bigCommit: 5,
   stage: 6,
+  unstage: 2,
+  transfer: 4,
   drop: 6,
   rollback: 8,
   undo: 3,
@@ -22,7 +25,7 @@ export const OPERATIONS = {
   mark: 8,
   unversioned: 5,
   forget: 6,
-  thin: 3,
+  thin: 5,
   maintain: 3,
   vacuum: 6,
   vacuumSteps: 9,
@@ -60,6 +63,8 @@ export interface Prepared {
   apply: (journal: Journal) => void;
   /** It may let go of generations by the rules of retention: `after` has those it may not lose. */
   thins: boolean;
+  /** What is left when there is no room for it, unless that is the model before. */
+  refused?: Model;
 }
 
 /** Works out an operation for the present model. */
@@ -72,6 +77,13 @@ export function prepare({ kind, seed }: Operation, model: Model): Prepared {
       return commit(model, random, 20 + random.below(160), seed);
     case 'stage':
       return stage(model, random, seed);
+    case 'unstage':
+      return {
+        ...same(model, (journal) => journal.unstage()),
+        after: { ...model, staged: new Map() },
+      };
+    case 'transfer':
+      return transfer(model, random, seed);
     case 'drop':
       return drop(model, random, seed);
     case 'undo':
@@ -132,7 +144,9 @@ function goOnVacuuming(journal: Journal, steps: number): void {
 }
 
 function hold(model: Model, random: Random): Prepared {
-  const number = random.pick([...model.generations.keys()]);
+  // Old ones are those that retention would let go of.
+  const numbers = [...model.generations.keys()].sort((a, b) => a - b);
+  const number = random.pick(numbers.slice(0, Math.ceil(numbers.length / 3)));
   const apply = (journal: Journal): void => {
     holds.set(journal, [...(holds.get(journal) ?? []), journal.hold(number)]);
   };
@@ -271,6 +285,38 @@ function rollback(
     after: grown(model, { parent, kind: 'rollback', ...now, pages, metaBytes }),
     thins: false,
     apply: (journal) => apply(journal, now),
+  };
+}
+
+/** A generation, or its difference from another, is exported and imported again. */
+function transfer(model: Model, random: Random, stamp: number): Prepared {
+  const numbers = [...model.generations.keys()];
+  const generation = random.pick(numbers);
+  const base = random.chance(50) ? random.pick(numbers) : null;
+  const { pages, metaBytes, label } = model.generations.get(generation) as ModelGeneration;
+  const now = { wallMs: stamp, journalMs: later(model, random) };
+  const parent = base ?? model.head;
+  const after = grown(model, { parent, kind: 'import', ...now, pages, metaBytes });
+  const made = { ...(after.generations.get(after.head) as ModelGeneration), label };
+  return {
+    after: { ...after, generations: new Map(after.generations).set(made.number, made) },
+    thins: false,
+    refused: { ...model, staged: new Map() },
+    apply: (journal) => {
+      const parts: Uint8Array[] = [];
+      const wanted = base === null ? { generation } : { generation, base };
+      exportGeneration(journal, wanted, (bytes) => parts.push(bytes.slice()));
+      const stream = Buffer.concat(parts);
+      let at = 0;
+      importGeneration(
+        journal,
+        (count) => {
+          at += count;
+          return stream.subarray(at - count, at);
+        },
+        now,
+      );
+    },
   };
 }
 
