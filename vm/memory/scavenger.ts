@@ -50,6 +50,19 @@ export function scavenge(memory: ObjectMemory): void {
   new Scavenger(memory).run();
 }
 
+/** Above every oop: no SmallInteger is looked at anyway. */
+const NOTHING_SETTLED = 0x7fffffff;
+
+/**
+ * The first word from `at` on, before `end`, that is an oop below `settled`; else `end`. Most words
+ * of a dirty page are of no interest, so this is a loop of its own that stays fast.
+ */
+function nextUnsettled(H: Int32Array, at: number, end: number, settled: number): number {
+  let word = at;
+  while (word < end && ((H[word]! & 1) !== 0 || H[word]! >= settled)) word++;
+  return word;
+}
+
 class Scavenger {
   readonly #memory: ObjectMemory;
   readonly #H: Int32Array;
@@ -189,11 +202,11 @@ class Scavenger {
       if (end > Math.max(from, firstWeak)) this.#weak.push(oop, Math.max(from, firstWeak), end);
       end = firstWeak;
     }
-    // Most words of a dirty page are neither young nor, without forwarders, of any interest.
-    const settled = this.#followOld ? Number.MAX_SAFE_INTEGER : OLD_START;
-    for (let at = Math.max(body, from); at < end; at++) {
+    const settled = this.#followOld ? NOTHING_SETTLED : OLD_START;
+    for (let at = Math.max(body, from); ; at++) {
+      at = nextUnsettled(H, at, end, settled);
+      if (at >= end) return;
       const oldValue = H[at]!;
-      if ((oldValue & 1) !== 0 || oldValue >= settled) continue;
       const value = this.forward(oldValue);
       if (value !== oldValue) this.#replace(at, value);
       else if (value < SURVIVOR_END && value >= EDEN_START) this.#remember(at);
