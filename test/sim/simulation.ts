@@ -10,7 +10,7 @@ import { StoreError } from '../../vm/store/store-error.ts';
 import { checkJournal } from './check.ts';
 import { Checker } from './checker.ts';
 import { Disk, type DiskEvent, Medium } from './disk.ts';
-import { checkHostile, checkLied, DAMAGES } from './hostile.ts';
+import { checkHostile, checkLied, DAMAGES, type Ever } from './hostile.ts';
 import {
   blankModel,
   headOf,
@@ -175,6 +175,11 @@ export class Simulation {
     this.#history = [...this.#history, { medium, events: this.#disk.events }].slice(-HISTORY_MAX);
     if (crash && random.chance(10)) this.#goOnFrom(crash);
     else this.#disk.takeIn();
+  }
+
+  /** What is on the medium, what that must hold, and what was ever tried to be written. */
+  get world(): { medium: Medium; model: Model; ever: Ever } {
+    return { medium: powerCutAtEnd(this.#disk), model: this.#model, ever: this.#ever };
   }
 
   #bytes(count: number): Uint8Array {
