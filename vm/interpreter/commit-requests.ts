@@ -64,6 +64,7 @@ export class CommitRequests {
     assert(!this.#entered, 'one generation at a time');
     this.#entered = true;
     const scheduler = this.#scheduler;
+    scheduler.completeSwitch();
     for (const request of this.#open) {
       if (request.number === 0) request.number = number;
       this.#answer(request, (-request.number << 1) | 1);

@@ -8,6 +8,7 @@ import { Machine } from '../../test/machine/kernel-machine.ts';
 import { debug } from '../base/debug.ts';
 import { CONTROL, INTERRUPT } from '../objects/layout.ts';
 import { PROCESS, SPECIAL } from '../objects/well-known.ts';
+import { CommitRequests } from './commit-requests.ts';
 
 const EPOCH_MICROSECONDS = (69 * 365 + 17) * 86_400 * 1_000_000;
 
@@ -174,5 +175,24 @@ describe('Scheduler.resume()', () => {
     scheduler.resume(higher);
     expect([1, 2, 3, 4].map(() => scheduler.next())).toEqual([higher, high, running, equal]);
     expect(scheduler.next()).toBe(m.memory.nil);
+  });
+});
+
+describe('CommitRequests.enter()', () => {
+  test('does the switch that is due: who gave way does not run in the generation', () => {
+    const m = new Machine();
+    const { scheduler } = m.interpreter;
+    const [running, high] = [40, 60].map((priority) => {
+      const process = m.start('Log add: #never', priority);
+      scheduler.remove(process);
+      return process;
+    }) as [number, number];
+    scheduler.setActive(running);
+    scheduler.mustSwitch = false;
+    scheduler.resume(high);
+    expect(scheduler.mustSwitch).toBe(true);
+    new CommitRequests(m.memory, scheduler).enter(1);
+    expect([scheduler.active, scheduler.mustSwitch]).toEqual([high, false]);
+    expect([scheduler.next(), scheduler.next()]).toEqual([running, m.memory.nil]);
   });
 });

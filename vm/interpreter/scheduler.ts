@@ -76,6 +76,17 @@ export class Scheduler {
     }
   }
 
+  /**
+   * Between two turns: does the switch that is due. `mustSwitch` is no part of the image: in a
+   * generation made before the switch the process that gave way would run, though it lies in a
+   * list, or waits.
+   */
+  completeSwitch(): void {
+    if (!this.mustSwitch) return;
+    this.mustSwitch = false;
+    this.setActive(this.next());
+  }
+
   /** Makes `process` (or nil) the running one. */
   setActive(process: Oop): void {
     this.active = process;
