@@ -16,7 +16,8 @@ export interface Pointer {
   checksum: number;
 }
 
-const CACHED_NODES_MAX = 4096;
+/** Nodes in each half of the cache. */
+const CACHED_NODES_MAX = 2048;
 
 export class BlockReader {
   readonly storage: Storage;
@@ -27,7 +28,9 @@ export class BlockReader {
   reads = 0;
   #relocating = false;
   readonly #scratch: Uint8Array;
-  readonly #nodes = new Map<number, Uint8Array>();
+  /** The cache: nodes used lately, and those used before these. */
+  #young = new Map<number, Uint8Array>();
+  #old = new Map<number, Uint8Array>();
 
   constructor(storage: Storage, segments: Segments) {
     this.storage = storage;
@@ -66,30 +69,26 @@ export class BlockReader {
 
   /** A proved tree node; callers must not change it. */
   node(number: number, pointer: Pointer): Uint8Array {
-    const cached = this.#nodes.get(pointer.address);
-    if (cached) {
-      this.#nodes.delete(pointer.address);
-      this.#nodes.set(pointer.address, cached);
-      return cached;
-    }
-    const node = this.#fetch(number, pointer).slice();
+    const young = this.#young.get(pointer.address);
+    if (young) return young;
+    const node = this.#old.get(pointer.address) ?? this.#fetch(number, pointer).slice();
     this.keep(pointer.address, node);
     return node;
   }
 
-  /** Puts a node that was just written into the cache. */
+  /** Puts a node that was just written or read into the cache. */
   keep(address: number, node: Uint8Array): void {
-    this.#nodes.set(address, node);
-    if (this.#nodes.size <= CACHED_NODES_MAX) return;
-    for (const oldest of this.#nodes.keys()) {
-      this.#nodes.delete(oldest);
-      break;
+    if (this.#young.size >= CACHED_NODES_MAX) {
+      this.#old = this.#young;
+      this.#young = new Map();
     }
+    this.#young.set(address, node);
   }
 
   /** Forgets all cached nodes, so that verify reads the medium. */
   forget(): void {
-    this.#nodes.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 
   #fetch(number: number, pointer: Pointer): Uint8Array {

@@ -82,6 +82,8 @@ export class Journal {
   readonly #staged = new StagedPages();
   readonly #held = new Map<number, number>();
   #vacuums = 0;
+  /** Whether generations were let go of since a vacuum ended short of what was wanted. */
+  #letGo = true;
   /** Tables that new generations took over since a vacuum began; see live-map.ts. */
   #alsoLive: TableState[] = [];
 
@@ -239,6 +241,7 @@ export class Journal {
 
   /** Forgets what was staged: who staged it is gone. */
   unstage(): void {
+    this.#letGo ||= this.#staged.pages.size > 0;
     this.#staged.clear();
   }
 
@@ -346,6 +349,7 @@ export class Journal {
       writer.mount();
       this.#administrate(state, writer.bytesWritten);
       for (const number of numbers) this.#view.loaded.delete(number);
+      this.#letGo = true;
     });
   }
 
@@ -437,8 +441,11 @@ export class Journal {
     const segmentsWanted =
       reserve + share + Math.ceil((blocksWanted * PAGE_BYTES) / this.#segments.segmentBytes) + 1;
     for (let pressure = -1; pressure <= PRESSURE_MAX && !enough(); pressure++) {
-      if (pressure >= 0 && this.thin(journalMs, pressure) === 0) continue;
+      if (pressure >= 0) this.thin(journalMs, pressure);
+      // Where nothing was let go of since, another walk finds nothing either.
+      if (!this.#letGo) continue;
       for (const _ of this.vacuum(segmentsWanted)) if (enough()) return;
+      this.#letGo = false;
     }
   }
 

@@ -149,6 +149,8 @@ class Walker {
   /** Marks a block; answers whether it was not marked before. */
   reach(pointer: Pointer): boolean {
     const { reader, segments } = this.#source;
+    const key = segments.relocationKey(pointer.address);
+    if (this.live.relocated.has(key)) return false;
     const place = reader.resolve(pointer);
     if (place === null) {
       throw new StoreError(
@@ -158,7 +160,7 @@ class Walker {
       );
     }
     if (segments.offsetOf(pointer.address) !== place.offsetBytes) {
-      this.live.relocated.add(segments.relocationKey(pointer.address));
+      this.live.relocated.add(key);
     }
     return this.live.set(place.offsetBytes);
   }

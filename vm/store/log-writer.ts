@@ -212,6 +212,35 @@ export class LogWriter {
     this.#sumInto(changes);
   }
 
+  /** Appends blocks, and tells where each lies once its checksum is known. */
+  appendBlocks(
+    blocks: readonly { number: number; bytes: Uint8Array }[],
+    placed: (index: number, pointer: Pointer) => void,
+  ): void {
+    const addresses: number[] = [];
+    let told = 0;
+    const tell = (): void => {
+      for (const checksum of this.#sumCollected()) {
+        placed(told, { address: addresses[told] as number, checksum });
+        told++;
+      }
+    };
+    this.#sumCollected();
+    for (const { number, bytes } of blocks) {
+      if (this.#unitSlot >= 0 && this.#isFull) {
+        tell();
+        this.closeUnit(UNIT.moved);
+      }
+      addresses.push(this.#collect(number, bytes));
+    }
+    tell();
+  }
+
+  /** See BlockSums. */
+  get blockSums(): BlockSums {
+    return this.#blockSums;
+  }
+
   get #isFull(): boolean {
     return (
       this.#count === UNIT_BLOCKS_MAX || this.#unitSlot + 1 + this.#count >= this.#segments.slots

@@ -18,8 +18,8 @@ import type { Pointer } from './block-reader.ts';
 import {
   addressOf,
   FIRST_SEGMENT,
+  type ListedBlock,
   nodeNumber,
-  pageChecksum,
   readBlockList,
   readUnitHeader,
   recordNumber,
@@ -68,6 +68,13 @@ export function* vacuumSteps(
   wantedFree = Number.POSITIVE_INFINITY,
 ): Generator<VacuumStep, void> {
   yield* new Vacuum(source, wantedFree).steps();
+}
+
+/** A live block of a unit. */
+interface ListedBytes {
+  slot: number;
+  number: number;
+  bytes: Uint8Array;
 }
 
 /** Blocks of one segment that were copied. */
@@ -202,36 +209,32 @@ class Vacuum {
     const copied: Copied = { physical, blocks: [], nodeKeys: [] };
     const wanted = live.count(physical);
     const window = new SegmentWindow(reader.storage, physical * segmentBytes, segmentBytes);
-    const take = (slot: number, number: number, sum: number | null): boolean => {
-      if (!live.has(physical, slot)) return true;
-      const bytes = window.block(slot);
-      if (!bytes) return false;
-      const found = pageChecksum(number, physical * segmentBytes + slot * PAGE_BYTES, bytes);
-      if (sum !== null && found !== sum) return false;
-      const firstKey = relocationNodeKey(number);
-      if (firstKey !== null) {
-        copied.nodeKeys.push(firstKey);
-        return true;
-      }
-      const pointer = writer.append(number, bytes);
-      copied.blocks.push({ address: addressOf(sequence, slot), number, pointer });
-      return true;
-    };
-    let before = 0;
     const taken = (): number => copied.blocks.length + copied.nodeKeys.length;
+    const append = (blocks: readonly ListedBytes[]): void =>
+      writer.appendBlocks(blocks, (index, pointer) => {
+        const { slot, number } = blocks[index] as ListedBytes;
+        copied.blocks.push({ address: addressOf(sequence, slot), number, pointer });
+      });
+    let before = 0;
     for (let slot = 1; slot < slots && taken() < wanted; ) {
       const block = window.block(slot)?.slice();
       const header = block ? readUnitHeader(block, slots) : null;
       if (!block || header?.slot !== slot || header.sequence !== sequence) return null;
       if (live.has(physical, slot)) {
-        const record =
-          header.kind === UNIT.commit
-            ? readRecord(block, unitBodyOffset(header.blocks), sequence)
-            : null;
-        if (!record || !take(slot, recordNumber(record.generation), null)) return null;
+        if (header.kind !== UNIT.commit) return null;
+        const record = readRecord(block, unitBodyOffset(header.blocks), sequence);
+        if (!record) return null;
+        append([{ slot, number: recordNumber(record.generation), bytes: block }]);
       }
-      for (const [index, entry] of readBlockList(block, header.blocks).entries()) {
-        if (!take(slot + 1 + index, entry.number, entry.checksum)) return null;
+      const list = readBlockList(block, header.blocks);
+      for (let index = 0; index < list.length; ) {
+        const run = window.run(slot + 1 + index, list.length - index);
+        const proved = run && this.#provedLive(live, physical, slot + 1 + index, run, list, index);
+        if (!proved) return null;
+        const nodes = proved.map(({ number }) => relocationNodeKey(number));
+        append(proved.filter((_, at) => nodes[at] === null));
+        copied.nodeKeys.push(...nodes.filter((key) => key !== null));
+        index += run.length / PAGE_BYTES;
       }
       slot += 1 + header.blocks;
       if (window.bytesRead >= STEP_BYTES) {
@@ -246,6 +249,31 @@ class Vacuum {
     if (taken() !== wanted) return null;
     yield this.#step('copy', copied.blocks.length - before);
     return copied;
+  }
+
+  /** The live blocks of a run that begins at `slot` and at list[from]; null when one has rotted. */
+  #provedLive(
+    live: LiveMap,
+    physical: number,
+    slot: number,
+    run: Uint8Array,
+    list: readonly ListedBlock[],
+    from: number,
+  ): ListedBytes[] | null {
+    const { segments, writer } = this.#source;
+    const count = run.length / PAGE_BYTES;
+    const numbers = Float64Array.from({ length: count }, (_, at) => list[from + at]?.number ?? 0);
+    const sums = new Uint32Array(count);
+    const offset = physical * segments.segmentBytes + slot * PAGE_BYTES;
+    writer.blockSums(run, numbers, offset, sums);
+    const found: ListedBytes[] = [];
+    for (let at = 0; at < count; at++) {
+      if (!live.has(physical, slot + at)) continue;
+      if (sums[at] !== list[from + at]?.checksum) return null;
+      const bytes = run.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES);
+      found.push({ slot: slot + at, number: numbers[at] as number, bytes });
+    }
+    return found;
   }
 
   /** Enters copies in the relocation tree; the segments they came from are retired. */
@@ -371,6 +399,11 @@ class SegmentWindow {
 
   /** A block, good until the next call; null when the medium cannot read it. */
   block(slot: number): Uint8Array | null {
+    return this.run(slot, 1);
+  }
+
+  /** The same for up to `count` blocks that follow each other: as many as the window shows. */
+  run(slot: number, count: number): Uint8Array | null {
     const at = slot * PAGE_BYTES;
     const length = this.#window.length;
     if (this.#begin < 0 || at < this.#begin || at >= this.#begin + length) {
@@ -381,6 +414,7 @@ class SegmentWindow {
       }
       this.bytesRead += length;
     }
-    return this.#window.subarray(at - this.#begin, at - this.#begin + PAGE_BYTES);
+    const begin = at - this.#begin;
+    return this.#window.subarray(begin, Math.min(length, begin + count * PAGE_BYTES));
   }
 }
