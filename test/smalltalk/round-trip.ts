@@ -13,19 +13,20 @@ import { bootstrapPages, Machine, type Pages, pagesOf } from './machine.ts';
 /** Keeps what is there before a program comes. */
 const REMEMBER = `
 | before |
-before := IdentitySet new.
+before := IdentityDictionary new.
 Smalltalk allClassesAndTraits do: [ :each |
-  before add: each.
-  before addAll: each methods; addAll: each class methods ].
+  before at: each put: each definition , each class definition.
+  each methods , each class methods do: [ :method | before at: method put: true ] ].
 Smalltalk at: #Before put: before`;
 
-/** A PackageContents of what is new. */
+/** A PackageContents of what is new; a class of ours that is defined otherwise is new as a whole. */
 const CONTENTS = `
 contents := PackageContents
   named: 'Program'
-  classes: (Smalltalk allClassesAndTraits reject: [ :each | Before includes: each ])
+  classes: (Smalltalk allClassesAndTraits reject: [ :each |
+    (Before at: each ifAbsent: [ nil ]) = (each definition , each class definition) ])
   methods: (SystemNavigation default allMethodsSelect: [ :each |
-    (Before includes: each) not and: [ each isFromTrait not ] ])`;
+    (Before includesKey: each) not and: [ each isFromTrait not ] ])`;
 
 const CHUNKS = `| contents | ${CONTENTS}. ChunkWriter textOf: [ :writer | writer contents: contents ]`;
 

@@ -133,6 +133,11 @@ export function testFiles(): string[] {
     .map((name) => join(folder, name));
 }
 
+/** Whether a file begins with "Heavy: and so is for the machine as it is, not for stress. */
+export function isHeavy(path: string): boolean {
+  return readFileSync(path, 'utf8').startsWith('"Heavy: ');
+}
+
 /** Rows of docs/SEMANTICS.md without a test, and tests without a row, in sentences. */
 export function unmatchedRules(): string[] {
   const folder = import.meta.dirname;

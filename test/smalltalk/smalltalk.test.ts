@@ -1,17 +1,19 @@
 /**
  * The language tests and the image's own SUnit classes as one suite: each on the machine as it is,
  * and again under each kind of stress; results must be the same. Scavenging at every safepoint is
- * slow, so only the files about semantics get it here; `run.ts --stress gc` does them all.
+ * slow, so only the files about semantics get it here; `run.ts --stress gc` does them all. A file
+ * that begins with "Heavy: does too much for any stress.
  */
 import { basename } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { debug } from '../../vm/base/debug.ts';
 import { parseCases } from './cases.ts';
 import { bootstrapPages, type MachineOptions } from './machine.ts';
-import { meets, runFile, runSuite, suiteNames, testFiles, unmatchedRules } from './run.ts';
+import { isHeavy, meets, runFile, runSuite, suiteNames, testFiles, unmatchedRules } from './run.ts';
 
 const pages = bootstrapPages();
 const suites = suiteNames(pages);
+const light = testFiles().filter((file) => !isHeavy(file));
 const SMALL: MachineOptions = { stackWords: 600, edenWords: 3000 };
 
 afterEach(() => {
@@ -24,22 +26,22 @@ describe('language tests', () => {
     expect(runFile(file, pages)).toEqual([]);
   });
 
-  test.each(testFiles())('%s with a small stack and a small eden', (file) => {
+  test.each(light)('%s with a small stack and a small eden', (file) => {
     expect(runFile(file, pages, SMALL)).toEqual([]);
   });
 
-  test.each(testFiles())('%s unwinding at every poll', (file) => {
+  test.each(light)('%s unwinding at every poll', (file) => {
     debug.unwindAtEveryPoll = true;
     expect(runFile(file, pages)).toEqual([]);
   });
 
   // An image without Processor is refused at the next start: that is for the recovery menu.
-  const resumable = testFiles().filter((file) => basename(file) !== 'damage.st');
+  const resumable = light.filter((file) => basename(file) !== 'damage.st');
   test.each(resumable)('%s switched off and on between expressions', (file) => {
     expect(runFile(file, pages, { resume: true })).toEqual([]);
   });
 
-  const semantics = testFiles().filter((file) => file.includes('semantics'));
+  const semantics = light.filter((file) => file.includes('semantics'));
   test.each(semantics.filter((file) => basename(file) !== 'control.st'))(
     '%s scavenging at every safepoint',
     (file) => {

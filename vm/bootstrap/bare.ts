@@ -63,7 +63,7 @@ const CLASSES: readonly (readonly [string, string | null, string?])[] = [
   ['CompiledBlock', 'CompiledCode', 'compiledMethod'],
   ['AdditionalMethodState', 'Object'],
   ['Pragma', 'Object'],
-  ['Shape', 'Object'],
+  ['InstanceShape', 'Object'],
   ['BlockClosure', 'Object', 'variable'],
   ['FullBlockClosure', 'BlockClosure', 'variable'],
   ['Context', 'Object', 'variable'],

@@ -146,6 +146,7 @@ class VmThread {
   /** Runs until the supervisor says stop. */
   run(): void {
     this.#post({ kind: 'ready' });
+    this.#evaluator.startSession();
     while (!this.#stopped) {
       const seen = Atomics.load(this.#signals, SIGNAL.wake);
       if (this.#handleAll()) continue;

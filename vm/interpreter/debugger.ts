@@ -307,7 +307,7 @@ export class Debugger {
     if (memory.shapeOf(table) !== SHAPE.Array || shape >= memory.slotCount(table))
       return memory.nil;
     const oop = memory.fetch(table, shape);
-    return memory.shapeOf(oop) === SHAPE.Shape
+    return memory.shapeOf(oop) === SHAPE.InstanceShape
       ? memory.fetch(oop, SHAPE_SLOTS.slotNames)
       : memory.nil;
   }

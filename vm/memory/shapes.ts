@@ -89,7 +89,7 @@ export function defineShape(
   const table = tableWithRoom(memory, index);
   let shape = memory.fetch(table, index);
   if (shape === memory.nil) {
-    shape = memory.instantiateOld(SHAPE.Shape, Object.keys(SHAPE_SLOTS).length);
+    shape = memory.instantiateOld(SHAPE.InstanceShape, Object.keys(SHAPE_SLOTS).length);
     memory.store(table, index, shape);
   }
   memory.store(shape, SHAPE_SLOTS.class, classOop);

@@ -37,7 +37,7 @@ export const WELL_KNOWN = [
   'LinkedList',
   'Semaphore',
   'Metaclass',
-  'Shape',
+  'InstanceShape',
   'AdditionalMethodState',
   'SystemDictionary',
   'OrderedCollection',
@@ -188,7 +188,7 @@ export const SPECIAL = {
   primitiveErrorTable: 51,
   classFullBlockClosure: 60,
   symbolTable: 64, // Array of buckets (Array of Symbols, or nil); its size is a power of two
-  shapeTable: 65, // Array of Shape, by shape index
+  shapeTable: 65, // Array of InstanceShape, by shape index
   undeclared: 66, // Dictionary of bindings not defined yet
   vmClasses: 67, // Array of the WELL_KNOWN classes, in that order
   consoleProcess: 68, // the Process of the console's last evaluation, or nil
@@ -244,7 +244,7 @@ export const SLOT_NAMES: Readonly<Record<string, readonly string[]>> = {
   Behavior: BEHAVIOR_NAMES,
   Class: [...BEHAVIOR_NAMES, ...Object.keys(CLASS)],
   Metaclass: [...BEHAVIOR_NAMES, 'instanceVariables', 'organization', 'thisClass'],
-  Shape: namesOf(SHAPE_SLOTS),
+  InstanceShape: namesOf(SHAPE_SLOTS),
   AdditionalMethodState: namesOf(METHOD_STATE),
   Pragma: namesOf(PRAGMA),
   Context: namesOf(CONTEXT),

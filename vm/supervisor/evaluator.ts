@@ -13,8 +13,8 @@ import type { Debugger, Frame } from '../interpreter/debugger.ts';
 import type { Interpreter } from '../interpreter/interpreter.ts';
 import type { ObjectMemory, Oop } from '../memory/object-memory.ts';
 import { installMethod } from '../objects/installer.ts';
-import { bindingOf, imageScope } from '../objects/scope.ts';
-import { CLASS, METACLASS, PROCESS, SHAPE } from '../objects/well-known.ts';
+import { bindingOf, findBinding, imageScope } from '../objects/scope.ts';
+import { ASSOCIATION, CLASS, METACLASS, PROCESS, SHAPE } from '../objects/well-known.ts';
 import type { DebugCommand, FromVm } from './messages.ts';
 
 /** Where results go, and how they become durable. */
@@ -70,6 +70,20 @@ export class Evaluator {
         evaluation.stoppedIn = visit(evaluation.stoppedIn);
       }
     });
+  }
+
+  /**
+   * Tells the image that the machine has started, in a process of its own; not even that when
+   * nobody there has asked to hear of it, so that a start by itself changes nothing.
+   */
+  startSession(): void {
+    const memory = this.#memory;
+    const binding = findBinding(memory, memory.nil, 'SessionManager');
+    if (binding === 0) return;
+    const manager = memory.follow(memory.fetch(binding, ASSOCIATION.value));
+    const list = memory.isPointers(manager) ? findBinding(memory, manager, 'StartList') : 0;
+    if (list === 0 || memory.fetch(list, ASSOCIATION.value) === memory.nil) return;
+    this.#spawn(this.#compile('SessionManager machineStarted'), memory.nil);
   }
 
   /** Compiles and starts an expression; its outcome goes to the host as a message with `id`. */
