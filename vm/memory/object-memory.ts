@@ -380,7 +380,9 @@ export class ObjectMemory {
   /** Whether instances never move: metaclasses, classes, and what method lookup reads. */
   #livesInOldSpace(classOop: Oop, shape: number): boolean {
     if (this.shapeOf(classOop) === SHAPE.Metaclass) return true;
-    return shape === SHAPE.Metaclass || shape === SHAPE.MethodDictionary || shape === SHAPE.InstanceShape;
+    return (
+      shape === SHAPE.Metaclass || shape === SHAPE.MethodDictionary || shape === SHAPE.InstanceShape
+    );
   }
 
   /** A copy with the same slots and no identity hash, not read-only; 0 when memory is out. */
