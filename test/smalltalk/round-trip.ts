@@ -19,7 +19,7 @@ Smalltalk allClassesAndTraits do: [ :each |
   each methods , each class methods do: [ :method | before at: method put: true ] ].
 Smalltalk at: #Before put: before`;
 
-/** A PackageContents of what is new; a class of ours that is defined otherwise is new as a whole. */
+/** A PackageContents of what is new; a class of ours defined otherwise is new as a whole. */
 const CONTENTS = `
 contents := PackageContents
   named: 'Program'

@@ -1,4 +1,4 @@
-/** The tour of docs/USING.md, typed from its beginning to its end: what it shows is what happens. */
+/** The tour of docs/USING.md, typed from beginning to end: what it shows is what happens. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
