@@ -2,7 +2,7 @@
  * Palimpsest on a PC: the same machine as the appliance, on a journal in a file, an image or a
  * card.
  *
- *   main.ts [--journal FILE [--create]] [--eval EXPR]… [--test PATTERN]… [FILE.st | FOLDER]…
+ *   main.ts [--journal FILE [--create]] [--ram SIZE] [--eval EXPR]… [--test PATTERN]… [FILE.st | FOLDER]…
  *
  * Files are filed in, then expressions are evaluated, in order; the first failure ends it with a
  * status. Then tests are run. Without any of these there is the console. Nothing that happens is
@@ -12,6 +12,7 @@
 import { constants, copyFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Machine } from './host/machine.ts';
+import { RAM_BYTES_MIN } from './host/ram-budget.ts';
 import { readSources, type SourceFile } from './host/source-files.ts';
 import { standardTerminal } from './host/terminal.ts';
 import { runTests } from './host/test-command.ts';
@@ -23,10 +24,12 @@ import { describeFrame, type Outcome } from './supervisor/supervisor.ts';
 
 const USAGE =
   'Usage: npm run host -- [--journal FILE [--create]] [--recovery] [--eval EXPR]… ' +
-  '[--test PATTERN]… [FILE.st | FOLDER]…\n' +
+  '[--ram SIZE] [--test PATTERN]… [FILE.st | FOLDER]…\n' +
   '  --journal FILE  a journal, an image or a card; what happens is kept in it\n' +
   '                  (without it a fresh image is used and nothing is kept)\n' +
   '  --create        make that journal first, with a fresh image in it\n' +
+  '  --ram SIZE      RAM for the heap, 64M or 1G; more is paged to and from the journal\n' +
+  '                  (without it what is free)\n' +
   '  --recovery      the recovery prompt first\n' +
   '  --eval EXPR     evaluate, print the printString, exit\n' +
   '  --test PATTERN  run SUnit tests: a class, a package or Class>>selector, * for anything;\n' +
@@ -41,6 +44,7 @@ interface Arguments {
   readonly create: boolean;
   readonly expressions: readonly string[];
   readonly recovery: boolean;
+  readonly ramBytes: number | null;
   readonly files: readonly string[];
   readonly patterns: readonly string[];
   readonly junit: string | null;
@@ -58,6 +62,7 @@ export function parseArguments(words: readonly string[]): Arguments | string {
         create: { type: 'boolean', default: false },
         eval: { type: 'string', multiple: true },
         recovery: { type: 'boolean', default: false },
+        ram: { type: 'string' },
         test: { type: 'string', multiple: true },
         junit: { type: 'string' },
         coverage: { type: 'boolean', default: false },
@@ -71,10 +76,23 @@ export function parseArguments(words: readonly string[]): Arguments | string {
     if (patterns.length === 0 && (junit !== null || coverage)) {
       return `Cannot report on tests: none are run, wanted --test PATTERN\n${USAGE}`;
     }
-    return { journal, create, expressions, recovery, files, patterns, junit, coverage };
+    const ramBytes = values.ram === undefined ? null : bytesOf(values.ram);
+    if (Number.isNaN(ramBytes) || (ramBytes !== null && ramBytes < RAM_BYTES_MIN)) {
+      const least = `${RAM_BYTES_MIN / 2 ** 20}M`;
+      return `Cannot start: --ram is "${values.ram}", wanted a size like 256M or 1G, at least ${least}`;
+    }
+    return { journal, create, expressions, recovery, ramBytes, files, patterns, junit, coverage };
   } catch (error) {
     return `Cannot start: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
+}
+
+/** The bytes of a size as people write it, 64M or 1.5G; NaN when it is none. */
+function bytesOf(size: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMG]?)$/i.exec(size);
+  if (match === null) return Number.NaN;
+  const unit = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[(match[2] ?? '').toUpperCase()];
+  return Math.floor(Number(match[1]) * (unit ?? 1));
 }
 
 /** An expression may begin with a dash (-7 rem: 2): `--eval -7` is made `--eval=-7`. */
@@ -216,7 +234,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     process.stderr.write(`${parsed}\n`);
     return 2;
   }
-  const { journal, create, expressions, recovery, files, patterns, coverage } = parsed;
+  const { journal, create, expressions, recovery, ramBytes, files, patterns, coverage } = parsed;
   // A file that may not grow is a sentence about the journal, no reason to die.
   process.on('SIGXFSZ', () => {});
   const terminal = standardTerminal();
@@ -243,6 +261,7 @@ export async function main(words: readonly string[], freshJournal: string): Prom
     const machine = await Machine.open({
       path: journal ?? freshJournal,
       scratch: !keeps,
+      ramBytes,
       ...(isTest ? { tests: coverage ? 'counted' : 'run' } : {}),
       console,
       leaveCrashes: false,

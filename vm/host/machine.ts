@@ -49,6 +49,8 @@ export interface MachineOptions {
   /** Nothing that happens is kept: the file is only read. */
   readonly scratch: boolean;
   readonly console: Console;
+  /** RAM for the heap; what there is when it is left out. */
+  readonly ramBytes?: number | null;
   /** PID 1: a native death leaves its reason in the journal and restarts the machine. */
   readonly leaveCrashes: boolean;
   readonly endsWithConsole: boolean;
@@ -125,6 +127,7 @@ export class Machine {
         const vmData = {
           signals,
           regionBytes: REGION_BYTES,
+          ramBytes: options.ramBytes ?? null,
           firstTicket: ++count * TICKETS_PER_VM,
           signalStack: options.leaveCrashes,
           tests: options.tests ?? 'none',
@@ -206,7 +209,7 @@ function startPager(
 function startVm(parts: {
   addon: Addon;
   worker: Worker;
-  vmData: Pick<VmWorkerData, 'signals' | 'regionBytes' | 'firstTicket' | 'signalStack' | 'tests'>;
+  vmData: Omit<VmWorkerData, 'storePort' | 'generation' | 'generations'>;
   start: VmStart;
 }): VmHandle {
   const { addon, worker, vmData, start } = parts;

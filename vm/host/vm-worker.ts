@@ -18,15 +18,7 @@ import { Debugger } from '../interpreter/debugger.ts';
 import { Interpreter } from '../interpreter/interpreter.ts';
 import type { InterpreterHost } from '../interpreter/primitive-interface.ts';
 import { ObjectMemory, type Oop } from '../memory/object-memory.ts';
-import {
-  CONTROL,
-  INTERRUPT,
-  OLD_START,
-  PAGE_BYTES,
-  ROOT,
-  ROOT_START,
-  WORD_BYTES,
-} from '../objects/layout.ts';
+import { CONTROL, INTERRUPT, PAGE_BYTES } from '../objects/layout.ts';
 import { PRIMITIVES } from '../primitives/table.ts';
 import { Checkpointer } from '../supervisor/checkpointer.ts';
 import { methodName } from '../supervisor/coverage.ts';
@@ -34,11 +26,14 @@ import { Evaluator } from '../supervisor/evaluator.ts';
 import { type FromVm, SIGNAL, type StoreToVm, type ToVm } from '../supervisor/messages.ts';
 import { loadAddon } from './addon.ts';
 import { forwardClock } from './clock.ts';
+import { defaultRamBytes, edenWordsOf, RamBudget } from './ram-budget.ts';
 
 export interface VmWorkerData {
   readonly signals: SharedArrayBuffer;
   readonly storePort: MessagePort;
   readonly regionBytes: number;
+  /** RAM for the heap; null: what there is. */
+  readonly ramBytes: number | null;
   /** The generation the region shows. */
   readonly generation: number;
   readonly generations: readonly { number: number; wallMs: number; label: string | null }[];
@@ -56,25 +51,11 @@ const FOREVER_MS = 2 ** 30;
 /** Characters of output sent at once, and sent but not yet taken by the terminal. */
 const OUTPUT_PIECE = 1024;
 const OUTPUT_AHEAD_MAX = 4096;
-/** What Node, its threads and the kernel's own growth may take of the RAM that is left. */
-const NODE_BYTES = 256 * 2 ** 20;
-const ROOM_WORDS_MIN = (64 * 2 ** 20) / WORD_BYTES;
 /**
  * A deeper recursion is an error. Its Contexts are objects: when it stops they are committed like
  * all others, so this also bounds what an endless recursion costs the journal.
  */
 const STACK_BYTES_MAX = 8 * 2 ** 20;
-
-/**
- * Nothing is evicted yet, so old space may grow to what RAM has left beside Node: a program that
- * keeps everything meets OutOfMemory, not the kernel's. A heap that was larger elsewhere gets some
- * room.
- */
-function oldWordsMax(heap: Int32Array): number {
-  const used = Math.max(0, heap[ROOT_START + ROOT.oldLimit]! - OLD_START);
-  const left = Math.floor((process.availableMemory() - NODE_BYTES) / WORD_BYTES);
-  return Math.max(left, used + ROOM_WORDS_MIN);
-}
 
 class VmThread {
   readonly #data: VmWorkerData;
@@ -86,6 +67,7 @@ class VmThread {
   #events: Event[] = [];
   readonly #requests: CommitRequests;
   readonly #checkpointer: Checkpointer;
+  readonly #budget: RamBudget;
   #commitWanted = false;
   #shutdownWanted: 'restart' | 'poweroff' | null = null;
   readonly #clock: () => number;
@@ -100,9 +82,10 @@ class VmThread {
     this.#signals = new Int32Array(data.signals);
     const addon = loadAddon();
     if (data.signalStack) addon.signalStack();
+    const ramBytes = data.ramBytes ?? defaultRamBytes();
     const heap = new Int32Array(addon.view(0, data.regionBytes));
     const cards = new Uint8Array(data.regionBytes / PAGE_BYTES);
-    this.#memory = new ObjectMemory({ heap, cards, oldWordsMax: oldWordsMax(heap) });
+    this.#memory = new ObjectMemory({ heap, cards, edenWords: edenWordsOf(ramBytes) });
     this.#memory.attach();
     this.#memory.extraRoots.push((visit) => {
       for (const event of this.#events) {
@@ -132,6 +115,13 @@ class VmThread {
           this.#generations.unshift({ number, wallMs: this.#clock(), label: null }),
       },
     });
+    this.#budget = new RamBudget({
+      addon,
+      memory: this.#memory,
+      checkpointer: this.#checkpointer,
+      ramBytes,
+      waitForNews: (ms) => this.#waitForNews(ms),
+    });
     this.#evaluator = new Evaluator({
       memory: this.#memory,
       interpreter: this.#interpreter,
@@ -150,6 +140,7 @@ class VmThread {
     while (!this.#stopped) {
       const seen = Atomics.load(this.#signals, SIGNAL.wake);
       if (this.#handleAll()) continue;
+      this.#budget.keep();
       const turnMs = this.#checkpointer.step();
       const result = this.#interpreter.run(turnMs * 1000);
       if (result.ran) Atomics.add(this.#signals, SIGNAL.runs, 1);

@@ -61,7 +61,7 @@ const CONTEXT_BYTES_MIN = 40;
 
 const PENDING = { none: 0, send: 1, nonLocal: 2, halt: 3, trap: 4 } as const;
 
-/** How a run ended. `interrupts` holds the bits of INTERRUPT.host and .checkpoint that were set. */
+/** How a run ended. `interrupts` holds the bits of INTERRUPT for the host that were set. */
 export interface RunResult {
   readonly status: 'idle' | 'host';
   /** When the next timer is due, in milliseconds from now; null without one. */
@@ -430,9 +430,9 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
     if ((bits & INTERRUPT.unreadable) !== 0) {
       Atomics.and(H, CONTROL.interrupt, ~INTERRUPT.unreadable);
       const page = H[CONTROL.unreadablePage]! - 1;
-      if (this.currentContext !== 0) this.#halted(`page ${page} of memory cannot be read`);
+      if (this.currentContext !== 0) this.#sendToTop('unreadablePage:', [(page << 1) | 1]);
     }
-    const forHost = bits & (INTERRUPT.host | INTERRUPT.checkpoint);
+    const forHost = bits & (INTERRUPT.host | INTERRUPT.checkpoint | INTERRUPT.evict);
     if (forHost === 0) return null;
     Atomics.and(H, CONTROL.interrupt, ~forHost);
     this.suspendActive();
@@ -466,10 +466,10 @@ export class Interpreter implements PrimitiveContext, InterpreterControl {
   }
 
   /** Tells the Context that would run next; what is sent runs in its process, before it. */
-  #sendToTop(text: string): void {
+  #sendToTop(text: string, args: Oop[] = []): void {
     const selector = this.memory.internSymbol(text);
     this.#isRunning = true;
-    this.#settle(this.#sendSymbol(this.currentContext, selector, [], this.currentContext));
+    this.#settle(this.#sendSymbol(this.currentContext, selector, args, this.currentContext));
     this.#isRunning = false;
   }
 

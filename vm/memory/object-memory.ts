@@ -115,7 +115,7 @@ export class ObjectMemory {
 
   edenNext = EDEN_START;
   /** Old space may not grow beyond this word. */
-  readonly oldEnd: number;
+  oldEnd: number;
   /** After a scavenge that leaves old space beyond this word, space is low: see takeLowSpace. */
   #lowSpaceAt: number;
   /** Allocation beyond this asks for a scavenge. */
@@ -149,7 +149,14 @@ export class ObjectMemory {
     this.cards = cards;
     this.cardWords = new Int32Array(cards.buffer, cards.byteOffset, cards.length >> 2);
     this.edenLimit = EDEN_START + edenWords;
-    this.oldEnd = Math.min(heap.length, OLD_START + (options.oldWordsMax ?? heap.length));
+    this.oldEnd = 0;
+    this.#lowSpaceAt = 0;
+    this.limitOldSpace(options.oldWordsMax ?? heap.length);
+  }
+
+  /** Lets old space grow to `words`, as far as the region reaches. */
+  limitOldSpace(words: number): void {
+    this.oldEnd = Math.min(this.H.length, OLD_START + words);
     const spare = Math.max(1.25 * SCAVENGE_HEADROOM_WORDS, (this.oldEnd - OLD_START) / 16);
     this.#lowSpaceAt = this.oldEnd - spare;
   }

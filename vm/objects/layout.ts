@@ -129,6 +129,7 @@ export const INTERRUPT = {
   userInterrupt: 8, // Ctrl-C
   timer: 16,
   unreadable: 32, // the pager met an unreadable page
+  evict: 64, // more pages are resident than the RAM budget allows
 } as const;
 
 /** Words of the root page. */

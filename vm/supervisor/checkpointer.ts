@@ -21,7 +21,14 @@
 import { assert } from '../base/assert.ts';
 import type { CommitRequests } from '../interpreter/commit-requests.ts';
 import type { ObjectMemory } from '../memory/object-memory.ts';
-import { CONTROL, EDEN_START, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS } from '../objects/layout.ts';
+import {
+  CARD_CHECKPOINT,
+  CONTROL,
+  EDEN_START,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  PAGE_WORDS,
+} from '../objects/layout.ts';
 import type { HandedPages, StoreToVm, VmToStore } from './messages.ts';
 
 export interface CheckpointerHost {
@@ -79,6 +86,8 @@ interface Commit {
   readonly serial: number;
   readonly generation: number;
   readonly pages: readonly number[];
+  /** Pages of it that were handed over before. */
+  readonly ahead: number;
 }
 
 export class Checkpointer {
@@ -101,6 +110,13 @@ export class Checkpointer {
   readonly #freePlaces = Array.from({ length: PIECES_MAX }, (_, place) => place);
   #staging = new SharedArrayBuffer(STAGING_PAGES * PAGE_BYTES);
   #isOver = false;
+  /** Pages handed over since the last copy: clean, and in no generation. */
+  #ahead = 0;
+  #stageFailed = false;
+  /** Where `writeAhead` goes on. */
+  #aheadCursor = 0;
+  /** Pages the store has not answered for yet, and the last message they are in. */
+  readonly #unanswered = new Map<number, number>();
 
   constructor(options: {
     memory: ObjectMemory;
@@ -166,9 +182,11 @@ export class Checkpointer {
     switch (news.kind) {
       case 'staged':
         this.#pieceDone(news.serial);
+        this.#stageFailed = false;
         return;
       case 'stageFailed':
         this.#memory.setCheckpointCards(this.#pieceDone(news.serial));
+        this.#stageFailed = true;
         this.#failedSerial = news.serial;
         if (this.#active !== null) this.#refuse(this.#active.ticket, news.code, news.message);
         this.#active = null;
@@ -178,6 +196,8 @@ export class Checkpointer {
         if (commit?.ticket !== news.ticket) return;
         assert(news.generation === commit.generation, 'generations are numbered one by one');
         this.#commit = null;
+        this.#stageFailed = false;
+        this.#answered(commit.serial, commit.pages);
         this.#generation = news.generation;
         this.#host.committed(news.generation);
         this.#requests.settle(news.generation, true);
@@ -188,6 +208,8 @@ export class Checkpointer {
         if (commit?.ticket !== news.ticket) return;
         this.#commit = null;
         this.#failedSerial = commit.serial;
+        this.#ahead += commit.ahead;
+        this.#answered(commit.serial, commit.pages);
         this.#memory.setCheckpointCards(commit.pages);
         this.#requests.settle(commit.generation, false);
       }
@@ -203,9 +225,45 @@ export class Checkpointer {
     this.#requests.refuse();
   }
 
+  /**
+   * Writes dirty pages ahead of a commit that nobody has asked for, so that they can leave memory:
+   * hands over what the store has room for. Answers whether the store has something to answer; if
+   * not, there is nothing to write, or no store.
+   */
+  writeAhead(): boolean {
+    let wrapped = false;
+    while (!this.#isOver && this.#pieces.size < PIECES_MAX) {
+      const pages: number[] = [];
+      const range = { from: this.#aheadCursor, max: PIECE_PAGES };
+      this.#aheadCursor = this.#memory.takeDirtyPages(range, pages);
+      if (pages.length > 0) this.#stage(pages);
+      if (this.#aheadCursor < this.#endPage) continue;
+      this.#aheadCursor = 0;
+      if (wrapped) break;
+      wrapped = true;
+    }
+    return !this.#isOver && this.#unanswered.size > 0;
+  }
+
+  /** Whether the newest bytes of this page can be read back from where the store has put them. */
+  isClean(page: number): boolean {
+    return (this.#memory.cards[page]! & CARD_CHECKPOINT) === 0 && !this.#unanswered.has(page);
+  }
+
+  /** Whether the store refused what it was last asked to write ahead. */
+  get isRefused(): boolean {
+    return this.#isOver || this.#stageFailed;
+  }
+
+  #answered(serial: number, pages: readonly number[]): void {
+    for (const page of pages) {
+      if (this.#unanswered.get(page) === serial) this.#unanswered.delete(page);
+    }
+  }
+
   #isWorthLooking(dirtyPagesMin: number): boolean {
     const memory = this.#memory;
-    if (this.#requests.hasNew) return true;
+    if (this.#requests.hasNew || this.#ahead >= dirtyPagesMin) return true;
     const edenWords = memory.edenNext - EDEN_START;
     if (dirtyPagesMin <= 1 ? edenWords > 0 : edenWords > LAZY_EDEN_WORDS) return true;
     return memory.dirtyPageCount() >= dirtyPagesMin;
@@ -217,7 +275,7 @@ export class Checkpointer {
     if (memory.dirtyPageCount() <= LAST_PAGES_MAX) {
       memory.prepareCheckpoint();
       const count = memory.dirtyPageCount();
-      if (count < dirtyPagesMin && !this.#requests.hasNew) return 0;
+      if (count + this.#ahead < dirtyPagesMin && !this.#requests.hasNew) return 0;
       this.#ticket = Math.max(this.#ticket, ticket);
       if (count <= STAGING_PAGES) {
         this.#lastCopy(ticket);
@@ -259,6 +317,8 @@ export class Checkpointer {
     const offsetBytes = place * PIECE_PAGES * PAGE_BYTES;
     this.#copy(pages, new Int32Array(staging, offsetBytes));
     this.#pieces.set(serial, { pages, place });
+    for (const page of pages) this.#unanswered.set(page, serial);
+    this.#ahead += pages.length;
     this.#host.post({ kind: 'stage', ...this.#handed(serial, pages, staging), offsetBytes });
   }
 
@@ -268,6 +328,7 @@ export class Checkpointer {
     if (piece === undefined) return [];
     this.#pieces.delete(serial);
     this.#freePlaces.push(piece.place);
+    this.#answered(serial, piece.pages);
     return piece.pages;
   }
 
@@ -353,7 +414,9 @@ export class Checkpointer {
     memory.clearCheckpointCards(pages);
     this.#requests.leave();
     const serial = ++this.#serial;
-    this.#commit = { ticket, serial, generation, pages };
+    this.#commit = { ticket, serial, generation, pages, ahead: this.#ahead };
+    this.#ahead = 0;
+    for (const page of pages) this.#unanswered.set(page, serial);
     this.#host.post({ kind: 'commit', ...this.#handed(serial, pages, this.#staging), ticket });
   }
 

@@ -97,6 +97,13 @@ struct pager_statistics {
   uint64_t resident, resident_max; /* pages; above the second the interrupt word is raised */
 };
 extern struct pager_statistics the_statistics;
+/*
+ * Held while what the map says of a page is compared and the page installed, and while pages are
+ * dropped: between the two a page could be written, change its place and go, and an old copy of it
+ * that was read ahead would take its place.
+ */
+void pages_lock(void);
+void pages_unlock(void);
 int pager_run(const struct pager_start *start);
 int pager_join(void);
 

@@ -169,9 +169,12 @@ static napi_value drop_pages(napi_env env, napi_callback_info info) {
     return NULL;
   if (first < 0 || count < 1 || first + count > (double)the_region.pages)
     return throw_errno(env, EINVAL, "Bug: pages outside of the region");
-  if (madvise(the_region.base + (size_t)first * PAGE_BYTES, (size_t)count * PAGE_BYTES,
-              MADV_DONTNEED) != 0)
-    return throw_errno(env, errno, "Cannot drop pages of the region");
+  pages_lock();
+  const int failed = madvise(the_region.base + (size_t)first * PAGE_BYTES,
+                             (size_t)count * PAGE_BYTES, MADV_DONTNEED);
+  const int error = errno;
+  pages_unlock();
+  if (failed != 0) return throw_errno(env, error, "Cannot drop pages of the region");
   __atomic_fetch_sub(&the_statistics.resident, (uint64_t)count, __ATOMIC_SEQ_CST);
   return NULL;
 }

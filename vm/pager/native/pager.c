@@ -62,6 +62,12 @@ static struct {
   size_t waiting_count;
 } pager;
 
+static pthread_mutex_t pages_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void pages_lock(void) { must(pthread_mutex_lock(&pages_mutex) == 0); }
+
+void pages_unlock(void) { must(pthread_mutex_unlock(&pages_mutex) == 0); }
+
 static uint64_t map_entry(uint64_t page) {
   return __atomic_load_n(&the_region.map[page], __ATOMIC_ACQUIRE);
 }
@@ -152,6 +158,7 @@ static void synthesize_characters(const struct paged_range *range, uint64_t page
 /* Copies in what has been read, as far as it is what the map says; answers how many pages. */
 static uint64_t install_proved(const struct read_job *job) {
   uint64_t proved = 0, copied = 0;
+  pages_lock();
   while (proved < job->count) {
     const uint64_t entry = map_entry(job->first + proved);
     const uint8_t *bytes = job->bytes + proved * PAGE_BYTES;
@@ -165,6 +172,7 @@ static uint64_t install_proved(const struct read_job *job) {
   }
   if (copied < proved)
     install(job->first + copied, proved - copied, job->bytes + copied * PAGE_BYTES);
+  pages_unlock();
   the_statistics.read_pages += proved;
   return proved;
 }
@@ -210,11 +218,13 @@ static void bring_zeros(const struct paged_range *range, uint64_t page) {
   struct stream *stream = stream_of(page);
   const uint64_t max = stream->window < EMPTY_WINDOW_MAX ? stream->window : EMPTY_WINDOW_MAX;
   uint64_t count = 1;
+  pages_lock();
   while (count < max && page + count < range->end &&
          (uint32_t)map_entry(page + count) == PLACE_EMPTY)
     count++;
   stream->next = page + count;
   count_resident(uffd_zero(pager.with.uffd, page, count));
+  pages_unlock();
 }
 
 static void wait_for_entry(uint64_t page) {
