@@ -3,5 +3,6 @@ import type { Bench } from './bench.ts';
 import { bytesPart } from './journal/bytes.ts';
 import { commitPart } from './journal/commit.ts';
 import { openingPart } from './journal/opening.ts';
+import { peersPart } from './journal/peers.ts';
 
-export const journalBench: Bench = { parts: [commitPart, bytesPart, openingPart] };
+export const journalBench: Bench = { parts: [commitPart, bytesPart, openingPart, peersPart] };

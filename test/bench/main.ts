@@ -46,13 +46,16 @@ async function main(): Promise<number> {
   for (const part of bench.parts) {
     if (wanted.length > 0 && !wanted.includes(part.name)) continue;
     const dir = mkdtempSync(join(resolve(values.dir), 'bench-'));
+    const remove = (): void => rmSync(dir, { recursive: true, force: true });
+    process.once('exit', remove);
     try {
       const progress = (text: string): void => {
         process.stderr.write(`${part.name}: ${text}\n`);
       };
       rows.push(...(await part.run({ dir, seed, progress })));
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      process.removeListener('exit', remove);
+      remove();
     }
   }
   console.log(
@@ -71,4 +74,6 @@ function usage(found: string, bench?: Bench): number {
   return 2;
 }
 
+// Exit handlers take down what was set up.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 await runMain(main);
