@@ -4,5 +4,8 @@ import { bytesPart } from './journal/bytes.ts';
 import { commitPart } from './journal/commit.ts';
 import { openingPart } from './journal/opening.ts';
 import { peersPart } from './journal/peers.ts';
+import { vacuumPart } from './journal/vacuum.ts';
 
-export const journalBench: Bench = { parts: [commitPart, bytesPart, openingPart, peersPart] };
+export const journalBench: Bench = {
+  parts: [commitPart, bytesPart, openingPart, vacuumPart, peersPart],
+};
