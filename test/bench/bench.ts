@@ -2,7 +2,8 @@
  * What a benchmark is: named parts that measure something beside a peer or a limit and answer rows.
  *
  * Rules for all of them: both sides are measured in the same run, interleaved, on the same file
- * system; medians count; a `ratio` is ours over the peer's; a row without a bar only informs.
+ * system; medians count, with quartiles beside them; a `ratio` is ours over the peer's; a row
+ * without a bar only informs.
  */
 
 /** One line of the report. */
@@ -16,7 +17,17 @@ export interface Row {
   /** What was asked for; null when nothing was. */
   readonly bar: string | null;
   readonly ok: boolean | null;
+  /** Quartiles of the ratio over the rounds, or of the value without a peer; null for counts. */
+  readonly spread: Spread | null;
 }
+
+/** The middle half of some figures. */
+export interface Spread {
+  readonly low: number;
+  readonly high: number;
+}
+
+type Measured = Pick<Row, 'name' | 'value' | 'unit'> & { readonly spread?: Spread };
 
 /** What a part may use. */
 export interface BenchContext {
@@ -40,19 +51,20 @@ export interface Bench {
 
 /** A row with a bar on the ratio of ours to the peer's. */
 export function ratioRow(
-  row: Pick<Row, 'name' | 'value' | 'unit'> & { readonly peer: number },
+  row: Measured & { readonly peer: number },
   bar: { readonly text: string; readonly holds: (ratio: number) => boolean },
 ): Row {
   const ratio = row.value / row.peer;
-  return { ...row, ratio, bar: bar.text, ok: bar.holds(ratio) };
+  return { spread: null, ...row, ratio, bar: bar.text, ok: bar.holds(ratio) };
 }
 
 /** A row with a bar on the value itself. */
 export function valueRow(
-  row: Pick<Row, 'name' | 'value' | 'unit'>,
+  row: Measured,
   bar: { readonly text: string; readonly holds: (value: number) => boolean },
 ): Row {
-  return { ...row, peer: null, ratio: null, bar: bar.text, ok: bar.holds(row.value) };
+  const ok = bar.holds(row.value);
+  return { spread: null, ...row, peer: null, ratio: null, bar: bar.text, ok };
 }
 
 /** A row that only informs, beside a peer or not. */
@@ -66,6 +78,7 @@ export function infoRow(name: string, value: number, unit: string, peer?: number
     ratio: beside === null ? null : value / beside,
     bar: null,
     ok: null,
+    spread: null,
   };
 }
 

@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- NAME [PART…] [--dir DIR] [--seed N] [--json]`: benchmarks beside their peers.
+ * `npm run bench -- NAME [PART…] [--dir DIR] [--seed N] [--json | --markdown]`: benchmarks beside
+ * their peers.
  *
- * Prints a table, or with --json one value {name, rows, machine}. Exit status 0 = every bar holds,
- * 1 = one does not or it could not be measured, 2 = wrong usage. Files lie in --dir (default: a
+ * Prints a table, with --markdown one for docs/BENCHMARKS.md, with --json one value {name, rows,
+ * machine}. Exit status 0 = every bar holds, 1 = one does not or it could not be measured, 2 = wrong usage. Files lie in --dir (default: a
  * folder under output/, so on the disk of the checkout) and are removed at the end.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +14,7 @@ import { runMain } from '../../build/lib/failure.ts';
 import { checkoutDir } from '../../build/lib/paths.ts';
 import type { Bench, Row } from './bench.ts';
 import { describeMachine } from './machine.ts';
-import { table } from './report.ts';
+import { markdown, table } from './report.ts';
 
 /** The benchmarks by name; a new one is a module with its parts and a line here. */
 const BENCHES: Record<string, () => Promise<Bench>> = {
@@ -27,6 +28,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
       dir: { type: 'string', default: join(checkoutDir, 'output') },
       seed: { type: 'string', default: '1' },
     },
@@ -58,15 +60,16 @@ async function main(): Promise<number> {
       remove();
     }
   }
+  const print = values.markdown ? markdown : table;
   console.log(
-    values.json ? JSON.stringify({ name, rows, machine }, null, 1) : table(name, rows, machine),
+    values.json ? JSON.stringify({ name, rows, machine }, null, 1) : print(name, rows, machine),
   );
   return rows.every(({ ok }) => ok !== false) ? 0 : 1;
 }
 
 function usage(found: string, bench?: Bench): number {
   process.stderr.write(
-    `Cannot run the benchmark: ${found}; usage: npm run bench -- NAME [PART…] [--json]\n` +
+    `Cannot run the benchmark: ${found}; usage: npm run bench -- NAME [PART…] [--json | --markdown]\n` +
       (bench
         ? bench.parts.map(({ name, about }) => `  ${name}: ${about}\n`).join('')
         : `names: ${Object.keys(BENCHES).join(', ')}\n`),

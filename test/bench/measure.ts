@@ -1,5 +1,6 @@
 /** Times and their order statistics. */
 import { assert } from '../../vm/base/assert.ts';
+import type { Spread } from './bench.ts';
 
 /** Milliseconds that `body` takes. */
 export function timeMs(body: () => void): number {
@@ -19,6 +20,17 @@ export function quantile(values: readonly number[], q: number): number {
 /** The middle value. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
+}
+
+/** The quartiles. */
+export function quartiles(values: readonly number[]): Spread {
+  return { low: quantile(values, 0.25), high: quantile(values, 0.75) };
+}
+
+/** Quartiles of ours over theirs, round by round: what both suffer in one falls out. */
+export function ratioSpread(ours: readonly number[], theirs: readonly number[]): Spread {
+  assert(ours.length === theirs.length, 'as many rounds on both sides');
+  return quartiles(ours.map((value, round) => value / (theirs[round] as number)));
 }
 
 /** Runs the bodies in turn, `rounds` times, each round in another order; the times of each. */

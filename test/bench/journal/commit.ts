@@ -24,7 +24,7 @@ import {
   TRANSFER_BYTES,
   writtenFile,
 } from '../disk.ts';
-import { interleaved, median } from '../measure.ts';
+import { interleaved, median, ratioSpread } from '../measure.ts';
 
 const BULK_BYTES = 256 * MIB;
 const BULK_ROUNDS = 7;
@@ -83,6 +83,8 @@ function bulk(context: BenchContext, journal: Journal, raw: RawFile): Row[] {
         value: speed(ours),
         unit: 'MiB/s',
         peer: speed(theirs),
+        // A speed is the inverse of a time.
+        spread: ratioSpread(theirs, ours),
       },
       atLeast(0.9),
     ),
@@ -120,7 +122,13 @@ function small(context: BenchContext, journal: Journal, raw: RawFile): Row[] {
     const value = median(ours);
     const peer = median(theirs);
     const row = ratioRow(
-      { name: `commit of ${count} pages, median`, value, unit: 'ms', peer },
+      {
+        name: `commit of ${count} pages, median`,
+        value,
+        unit: 'ms',
+        peer,
+        spread: ratioSpread(ours, theirs),
+      },
       {
         text: `≤ 1.3 or ≤ ${EXTRA_MS_MAX} ms more`,
         holds: (ratio) => ratio <= 1.3 || value - peer <= EXTRA_MS_MAX,

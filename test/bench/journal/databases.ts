@@ -9,7 +9,7 @@
  */
 import { closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { open } from 'lmdb';
+import { BuildError } from '../../../build/lib/failure.ts';
 import type { PageWrite } from '../../../vm/store/journal.ts';
 import { PAGE_BYTES } from '../../../vm/store/storage.ts';
 import { MIB } from '../disk.ts';
@@ -28,6 +28,8 @@ const SQLITE_PAGE_BYTES = 8192;
 const SQLITE_CHECKPOINT_PAGES = 4000;
 const LMDB_FILE_BYTES = 1024 * MIB;
 
+type Lmdb = typeof import('lmdb');
+
 /** What is used of better-sqlite3, which brings no types. */
 interface SqliteDatabase {
   pragma(text: string): unknown;
@@ -41,10 +43,13 @@ interface SqliteDatabase {
 
 /** SQLite with the heap in it, at that path. */
 export function sqliteCommitter(path: string): Committer {
-  const Database = createRequire(import.meta.url)('better-sqlite3') as new (
-    path: string,
-  ) => SqliteDatabase;
-  const database = new Database(path);
+  const database = native('better-sqlite3', () => {
+    const Database = createRequire(import.meta.url)('better-sqlite3') as new (
+      path: string,
+    ) => SqliteDatabase;
+    // Its native half is loaded here.
+    return new Database(path);
+  });
   database.pragma('locking_mode = EXCLUSIVE');
   database.pragma(`page_size = ${SQLITE_PAGE_BYTES}`);
   database.pragma('journal_mode = WAL');
@@ -81,6 +86,7 @@ export async function lmdbCommitter(path: string): Promise<Committer> {
     overlappingSync: false,
     noMemInit: true,
   } as const;
+  const { open } = native('lmdb', () => createRequire(import.meta.url)('lmdb') as Lmdb);
   // Made and closed first: it must not be open while its file is written to the end.
   await open(options).close();
   writeToTheEnd(path, LMDB_FILE_BYTES);
@@ -94,6 +100,21 @@ export async function lmdbCommitter(path: string): Promise<Committer> {
   };
   for (const pages of heapBatches()) commit(pages);
   return { name: 'LMDB', commit, settle: () => {}, close: () => database.close() };
+}
+
+/** What `load` answers; one sentence when the package or its native half is not there. */
+function native<T>(name: string, load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    const [reason = ''] = (error as Error).message.split('\n');
+    throw new BuildError(
+      'USAGE',
+      `Cannot measure beside ${name}: found no build of it for ${process.platform} ` +
+        `${process.arch} (${reason}); run "npm install --no-save", or name other parts: ` +
+        'npm run bench -- journal commit bytes open vacuum',
+    );
+  }
 }
 
 /** Fills a file with zeros from where it ends to `bytes`. */

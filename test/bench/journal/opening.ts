@@ -22,7 +22,7 @@ import {
   valueRow,
 } from '../bench.ts';
 import { freshJournal, journalStorage, MIB, openJournal, SparseStorage } from '../disk.ts';
-import { interleaved, median } from '../measure.ts';
+import { interleaved, median, quartiles } from '../measure.ts';
 import { HEAP_PAGES } from './workload.ts';
 
 const OPEN_MS_MAX = 50;
@@ -112,16 +112,17 @@ function compare(context: BenchContext, made: readonly Made[]): Row[] {
         () =>
           open(path),
     ),
-  ).map(median);
-  const rows = made.map(({ name }, index) =>
-    valueRow(
-      { name: `open ${name}, code warm`, value: times[index] as number, unit: 'ms' },
-      atMost(OPEN_MS_MAX),
-    ),
   );
-  const spread = Math.max(...times) / Math.min(...times);
+  const rows = made.map(({ name }, index) =>
+    openRow(`open ${name}, code warm`, times[index] as number[]),
+  );
+  const medians = times.map(median);
   const flat = valueRow(
-    { name: 'slowest size against the fastest', value: spread, unit: '×' },
+    {
+      name: 'slowest size against the fastest',
+      value: Math.max(...medians) / Math.min(...medians),
+      unit: '×',
+    },
     atMost(FLAT_MAX),
   );
   return [...rows, flat, ...inProcesses(context, made)];
@@ -139,21 +140,20 @@ function inProcesses(context: BenchContext, made: readonly Made[]): Row[] {
       times[index]?.push(Number(printed.toString()));
     }
   }
-  return made.map(({ name }, index) =>
-    valueRow(
-      { name: `open ${name}, new process`, value: median(times[index] ?? []), unit: 'ms' },
-      atMost(OPEN_MS_MAX),
-    ),
+  return made.map(({ name }, index) => openRow(`open ${name}, new process`, times[index] ?? []));
+}
+
+function openRow(name: string, times: readonly number[]): Row {
+  return valueRow(
+    { name, value: median(times), unit: 'ms', spread: quartiles(times) },
+    atMost(OPEN_MS_MAX),
   );
 }
 
 function alone(context: BenchContext, made: Made, what: string): Row[] {
   context.progress(what);
   const [times = []] = interleaved(ROUNDS, [() => open(made.path)]);
-  const warm = valueRow(
-    { name: `open ${what}`, value: median(times), unit: 'ms' },
-    atMost(OPEN_MS_MAX),
-  );
+  const warm = openRow(`open ${what}, code warm`, times);
   const [fresh] = inProcesses(context, [{ ...made, name: what }]);
   return fresh ? [warm, fresh] : [warm];
 }

@@ -1,7 +1,7 @@
 /**
  * The same work through the journal, LMDB and SQLite: commits a second, and bytes at the block
  * layer, the file system's own included. All three on one file system that nobody else uses; they
- * take turns, a few hundred commits each.
+ * take turns of 500 commits, each round in another order, with the same batches.
  *
  * The journal keeps every generation; the others keep the newest state. A second journal, which is
  * so small that it has to thin and vacuum all the time, shows what that costs.
@@ -18,12 +18,12 @@ import {
 } from '../bench.ts';
 import { freshJournal, journalStorage, MIB, writtenFile } from '../disk.ts';
 import { LoopDisk } from '../loop-disk.ts';
-import { median, timeMs } from '../measure.ts';
+import { median, ratioSpread, timeMs } from '../measure.ts';
 import { type Committer, lmdbCommitter, sqliteCommitter } from './databases.ts';
 import { fillHeap, skewedBatches } from './workload.ts';
 
 const COMMITS = 10_000;
-const TURN_COMMITS = 250;
+const TURN_COMMITS = 500;
 /** Turns before anything counts: files reach the size they keep, code gets warm. */
 const WARM_TURNS = 1;
 const SIZES = [1, 5, 50] as const;
@@ -79,6 +79,8 @@ function journalCommitter(name: string, path: string, bytes: number): Committer 
 interface Result {
   readonly name: string;
   readonly commitsPerSecond: number;
+  /** Of each turn. */
+  readonly seconds: readonly number[];
   readonly bytes: number;
 }
 
@@ -118,6 +120,7 @@ async function compare(
     committers.map(({ name }, index) => ({
       name,
       commitsPerSecond: TURN_COMMITS / median(seconds[index] ?? []),
+      seconds: seconds[index] ?? [],
       bytes: (bytes[index] ?? 0) / COMMITS,
     })),
   );
@@ -135,6 +138,7 @@ function rowsOf(pages: number, [ours, vacuuming, ...peers]: readonly Result[]): 
           value: ours.commitsPerSecond,
           unit: 'commits/s',
           peer: peer.commitsPerSecond,
+          spread: ratioSpread(peer.seconds, ours.seconds),
         },
         faster,
       ),
