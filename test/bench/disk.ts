@@ -231,6 +231,7 @@ export function openJournal(storage: Storage, options: Partial<OpenOptions> = {}
     write: true,
     wallClockMs: () => Date.now(),
     random: (count) => randomBytes(count),
+    monotonicMs: () => performance.now(),
     blockSums: loadAddon().sumBlocks,
     ...options,
   });
