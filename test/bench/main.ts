@@ -3,9 +3,9 @@
  * their peers.
  *
  * Prints a table, with --markdown one for docs/BENCHMARKS.md, with --json one value {name, rows,
- * machine}. Exit status 0 = every bar holds, 1 = one does not or it could not be measured, 2 = wrong
- * usage. Files lie in --dir (default: a folder under output/, so on the disk of the checkout) and are
- * removed at the end.
+ * machine}. Exit status 0 = every bar holds, 1 = one does not or it could not be measured, 2 =
+ * wrong usage. Files lie in --dir (default: a folder under output/, so on the disk of the checkout)
+ * and are removed at the end.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -2,10 +2,11 @@
  * LMDB and SQLite doing the journal's work: pages by number, each commit durable when it returns.
  *
  * Set up as somebody would who wants this to be fast and still durable; the settings were chosen
- * from several by measuring. SQLite: WAL, synchronous=FULL, one connection (no shared memory), 8-KiB
- * pages, so that a row lies in one page rather than in two, a checkpoint each 4000 pages. LMDB: its
- * default durable commits, 4-KiB pages, integer keys, transactions that return when they are synced.
- * Their files are written from end to end before anything is measured, as the journal's is.
+ * from several by measuring. SQLite: WAL, synchronous=FULL, one connection (no shared memory),
+ * 8-KiB pages, so that a row lies in one page rather than in two, a checkpoint each 4000 pages.
+ * LMDB: its default durable commits, 4-KiB pages, integer keys, transactions that return when they
+ * are synced. Their files are written from end to end before anything is measured, as the
+ * journal's is.
  */
 import { closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
