@@ -18,6 +18,7 @@ import type {
 } from '../supervisor/messages.ts';
 import { forwardClock } from './clock.ts';
 import { CRASH_OFFSET, parseCrashBlock } from './crash-block.ts';
+import { Housekeeper } from './housekeeper.ts';
 import { mapPlace } from './map-place.ts';
 import type { PageTables } from './map-reader.ts';
 import { ScratchStorage } from './scratch-storage.ts';
@@ -48,6 +49,10 @@ export class StoreService {
   #journalMsAtOpen = 0;
   #clock: () => number = Date.now;
   #openedAtMs = 0;
+  readonly #housekeeper = new Housekeeper(
+    () => this.#opened,
+    () => this.#now().journalMs,
+  );
 
   readonly #handlers: Handlers = {
     open: (request) => this.#open(request),
@@ -72,6 +77,7 @@ export class StoreService {
       return null;
     },
     close: () => {
+      this.#housekeeper.stop();
       this.#opened?.close();
       this.#opened = null;
       return null;
@@ -102,7 +108,9 @@ export class StoreService {
 
   /** Makes what was staged, and these pages over it, a generation; its number. */
   commit(pages: readonly number[], bytes: Uint8Array): number {
-    return this.#journal.commit({ pages: writesOf(pages, bytes), ...this.#now() }).number;
+    const { number } = this.#journal.commit({ pages: writesOf(pages, bytes), ...this.#now() });
+    this.#housekeeper.wake();
+    return number;
   }
 
   get #journal(): Journal {

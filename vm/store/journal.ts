@@ -32,6 +32,7 @@ import type { Batch, Generation, OpenOptions, PagePlace, PageWrite } from './gen
 import { Generations, noGeneration } from './generations.ts';
 import { type MarkSource, markSteps } from './live-map.ts';
 import { LogWriter } from './log-writer.ts';
+import { maintenanceSteps, wantsMaintenance } from './maintenance.ts';
 import { type Marks, marksPage, readMarks, writeMarks } from './marks.ts';
 import {
   type CommitRecord,
@@ -43,10 +44,10 @@ import {
   writeRecord,
 } from './record.ts';
 import { type Recovered, recover, recoverWithoutSuperblock } from './recovery.ts';
-import { expired, PRESSURE_MAX } from './retention.ts';
+import { expired } from './retention.ts';
 import { ensureRoom, type Need, pageCredits, type Reserves, reservesOf } from './room.ts';
 import { Segments } from './segments.ts';
-import { appendPage, StagedPages } from './staged.ts';
+import { appendPage, StagedPages, sortedPages } from './staged.ts';
 import { PAGE_BYTES, type Storage } from './storage.ts';
 import { StoreError } from './store-error.ts';
 import { TableChanges } from './table-changes.ts';
@@ -83,7 +84,7 @@ export class Journal {
   readonly #held = new Map<number, number>();
   #vacuums = 0;
   /** Whether generations were let go of since a vacuum ended short of what was wanted. */
-  #letGo = true;
+  readonly #letGo = { since: true };
   /** Tables that new generations took over since a vacuum began; see live-map.ts. */
   #alsoLive: TableState[] = [];
 
@@ -162,7 +163,7 @@ export class Journal {
   commit(batch: Batch): Generation {
     const action = `commit generation ${this.#view.head.record.generation + 1}`;
     const writer = this.#begin(action);
-    const pages = sorted(batch.pages);
+    const pages = sortedPages(batch.pages);
     const staged = this.#staged;
     assert((batch.meta?.length ?? 0) <= META_BYTES_MAX, 'meta of at most 256 bytes');
     const keys = [...staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
@@ -217,7 +218,7 @@ export class Journal {
   stage(batch: Pick<Batch, 'pages' | 'journalMs'>): PagePlace[] {
     const action = 'write pages ahead of their commit';
     const writer = this.#begin(action);
-    const pages = sorted(batch.pages);
+    const pages = sortedPages(batch.pages);
     const keys = [...this.#staged.keys(), ...pages.map((entry) => pageKey(entry.page))];
     const { commit: reserve } = this.#reserves;
     this.#makeRoom({ action, blocks: pages.length, keys, reserve }, batch.journalMs);
@@ -241,7 +242,7 @@ export class Journal {
 
   /** Forgets what was staged: who staged it is gone. */
   unstage(): void {
-    this.#letGo ||= this.#staged.pages.size > 0;
+    if (this.#staged.pages.size > 0) this.#letGo.since = true;
     this.#staged.clear();
   }
 
@@ -349,7 +350,7 @@ export class Journal {
       writer.mount();
       this.#administrate(state, writer.bytesWritten);
       for (const number of numbers) this.#view.loaded.delete(number);
-      this.#letGo = true;
+      this.#letGo.since = true;
     });
   }
 
@@ -430,23 +431,33 @@ export class Journal {
 
   /**
    * Keeps a store of free segments: vacuums, and under pressure lets go of older generations, when
-   * less than an eighth (or `blocksWanted`) is free. For idle times; commit calls it when it must.
+   * less than an eighth (or `blocksWanted`) is free. Commit calls it when it must.
    */
   maintain(journalMs: number, blocksWanted = 0): void {
+    for (const _ of this.maintenance(journalMs, blocksWanted));
+  }
+
+  /** Whether it is time for maintenance(): room begins to be short. */
+  get wantsMaintenance(): boolean {
+    return !this.#manual && wantsMaintenance(this.#segments, this.#reserves.commit);
+  }
+
+  /** What maintain() does, a bounded step at each next(): for idle times; see maintenance.ts. */
+  *maintenance(journalMs: number, blocksWanted = 0): Generator<VacuumStep, void> {
     const writer = this.#begin('make room');
-    const share = Math.floor((this.#segments.count - FIRST_SEGMENT) / 8);
     const reserve = this.#reserves.commit;
-    const enough = (): boolean =>
-      this.#segments.free >= reserve + share && writer.blocksFree(reserve) >= blocksWanted;
-    const segmentsWanted =
-      reserve + share + Math.ceil((blocksWanted * PAGE_BYTES) / this.#segments.segmentBytes) + 1;
-    for (let pressure = -1; pressure <= PRESSURE_MAX && !enough(); pressure++) {
-      if (pressure >= 0) this.thin(journalMs, pressure);
-      // Where nothing was let go of since, another walk finds nothing either.
-      if (!this.#letGo) continue;
-      for (const _ of this.vacuum(segmentsWanted)) if (enough()) return;
-      this.#letGo = false;
-    }
+    yield* maintenanceSteps(
+      {
+        segments: this.#segments,
+        reserve,
+        blocksFree: () => writer.blocksFree(reserve),
+        thin: (pressure) => void this.thin(journalMs, pressure),
+        letGo: this.#letGo,
+        vacuum: (wantedFree) => this.vacuum(wantedFree),
+        vacuums: () => this.#vacuums,
+      },
+      blocksWanted,
+    );
   }
 
   /** Gives a generation a label, or takes it away with null. */
@@ -780,19 +791,4 @@ export class Journal {
 /** A journal id as people see it: 32 hexadecimal digits. */
 export function nameOf(id: Uint8Array): string {
   return Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/** The pages ascending, each checked. */
-function sorted(pages: readonly PageWrite[]): PageWrite[] {
-  const result = [...pages].sort((a, b) => a.page - b.page);
-  for (const [index, entry] of result.entries()) checkPage(entry, result[index - 1]);
-  return result;
-}
-
-function checkPage(entry: PageWrite, before: PageWrite | undefined): void {
-  const space = Math.floor(entry.page / SPACE_SIZE);
-  assert(Number.isSafeInteger(entry.page) && entry.page >= 0, 'a page number');
-  assert(space === TREE.objects || space === TREE.farBodies, 'a page of space 0 or 1');
-  assert(entry.bytes === null || entry.bytes.length === PAGE_BYTES, 'a page of 4096 bytes');
-  assert(before === undefined || before.page < entry.page, 'each page once in a batch');
 }

@@ -6,10 +6,13 @@
  *
  * Invariants: vacuum retires none of their segments; a page staged again replaces itself.
  */
+import { assert } from '../base/assert.ts';
 import type { Pointer } from './block-reader.ts';
-import { sequenceOf } from './format.ts';
+import { SPACE_SIZE, sequenceOf } from './format.ts';
+import type { PageWrite } from './generation.ts';
 import type { LogWriter } from './log-writer.ts';
-import type { TableState } from './record.ts';
+import { type TableState, TREE } from './record.ts';
+import { PAGE_BYTES } from './storage.ts';
 import { pageKey } from './tables.ts';
 
 export class StagedPages {
@@ -48,4 +51,19 @@ export class StagedPages {
 /** Writes one page, or notes that it is dropped. */
 export function appendPage(writer: LogWriter, page: number, bytes: Uint8Array | null): Pointer {
   return bytes ? writer.append(page, bytes) : { address: 0, checksum: 0 };
+}
+
+/** The pages of a batch ascending, each checked. */
+export function sortedPages(pages: readonly PageWrite[]): PageWrite[] {
+  const result = [...pages].sort((a, b) => a.page - b.page);
+  for (const [index, entry] of result.entries()) checkPage(entry, result[index - 1]);
+  return result;
+}
+
+function checkPage(entry: PageWrite, before: PageWrite | undefined): void {
+  const space = Math.floor(entry.page / SPACE_SIZE);
+  assert(Number.isSafeInteger(entry.page) && entry.page >= 0, 'a page number');
+  assert(space === TREE.objects || space === TREE.farBodies, 'a page of space 0 or 1');
+  assert(entry.bytes === null || entry.bytes.length === PAGE_BYTES, 'a page of 4096 bytes');
+  assert(before === undefined || before.page < entry.page, 'each page once in a batch');
 }
