@@ -16,6 +16,11 @@ import { exhaustiveTasks, type Task, taskOf } from './tasks.ts';
 import { runAll, type Tally } from './workers.ts';
 
 const FUZZ_PARTS = 16;
+const USAGE = `Usage: npm run sim -- [--seed N] [--runs M] [--ops K] [--workers W] [--no-shrink]
+  [--images I] [--hostile PERCENT] [--refusals PERCENT]
+  --exhaustive [--length L]   every list of up to L operations (3)
+  --mutations [--only TEXT]   plants bugs in the store; each must be found
+  --fuzz                      changes every byte of the metadata of one journal`;
 
 interface Settings {
   tasks: Task[];
@@ -24,8 +29,8 @@ interface Settings {
   what: string;
 }
 
-function settings(): Settings | { only: string; runs: number } | { fuzzed: Task } | string {
-  const { values } = parseArgs({
+function optionValues() {
+  return parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
       runs: { type: 'string', default: '20' },
@@ -41,7 +46,17 @@ function settings(): Settings | { only: string; runs: number } | { fuzzed: Task 
       fuzz: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
     },
-  });
+  }).values;
+}
+
+function settings(): Settings | { only: string; runs: number } | { fuzzed: Task } | string {
+  let values: ReturnType<typeof optionValues>;
+  try {
+    values = optionValues();
+  } catch (error) {
+    const [sentence] = (error as Error).message.split('. ');
+    return `Cannot simulate: ${sentence}\n${USAGE}`;
+  }
   const number = (name: 'seed' | 'runs' | 'ops' | 'images' | 'hostile' | 'refusals'): number =>
     Number(values[name]);
   const workers = Number(values.workers);
