@@ -20,8 +20,18 @@ const lockHash = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
 
-if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
-  process.stderr.write('Installing npm packages (package-lock.json is new or changed)\n');
+const { dependencies, devDependencies } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+);
+// The stamp may be older than what somebody took away, or come from another tree.
+const isWhole = Object.keys({ ...dependencies, ...devDependencies }).every((name) =>
+  existsSync(join(root, 'node_modules', name)),
+);
+
+if (!isWhole || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
+  process.stderr.write(
+    'Installing npm packages (some are missing, or package-lock.json changed)\n',
+  );
   // Not `npm ci`: it refuses a lock without those packages for other platforms that the registry
   // never had. Installing takes the versions and hashes the lock names and leaves the lock alone.
   const install = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -40,6 +50,8 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
     process.exit(1);
   }
   ensureLibraries();
+  // A new file: a tree that was copied by hard links has a stamp of its own.
+  rmSync(stamp, { force: true });
   writeFileSync(stamp, lockHash);
 }
 
